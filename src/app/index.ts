@@ -1,0 +1,1 @@
+export { App, createApp, type AppOptions, type StartedApp } from './app.ts';

@@ -1,0 +1,29 @@
+import type { ToolCall } from '../../protocol/index.ts';
+import type { ModelEvent, ModelResponse } from './provider.ts';
+
+/** A whole answer from its parts; rejects with the stream's error. */
+export async function collectResponse(events: AsyncIterable<ModelEvent>): Promise<ModelResponse> {
+  let text = '';
+  let reasoning = '';
+  const toolCalls: ToolCall[] = [];
+  for await (const event of events) {
+    switch (event.type) {
+      case 'text-delta':
+        text += event.text;
+        break;
+      case 'reasoning-delta':
+        reasoning += event.text;
+        break;
+      case 'tool-call':
+        toolCalls.push(event.call);
+        break;
+      case 'error':
+        throw event.error;
+      case 'finish': {
+        const { finishReason, usage, model } = event;
+        return { text, toolCalls, finishReason, usage, model, ...(reasoning === '' ? {} : { reasoning }) };
+      }
+    }
+  }
+  throw new TypeError('the stream of a model ended without finish or error');
+}

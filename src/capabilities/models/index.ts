@@ -1,0 +1,5 @@
+export { collectResponse } from './collect-response.ts';
+export { createModels, type Models, type ModelsDeps } from './create-models.ts';
+export { modelServerHosts } from './model-server-hosts.ts';
+export type { OfflineScripts } from './offline/offline-script.ts';
+export type * from './provider.ts';

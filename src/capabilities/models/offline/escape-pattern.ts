@@ -1,0 +1,4 @@
+/** Text that matches itself inside a regular expression. */
+export function escapePattern(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+}

@@ -1,0 +1,2 @@
+/** Name of the provider that answers when no language model is connected. */
+export const offlineProviderName = 'offline';

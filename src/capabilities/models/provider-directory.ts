@@ -1,0 +1,64 @@
+import { AppError, canonicalJson } from '../../base/index.ts';
+import { checkProvider } from './check-provider.ts';
+import {
+  buildConfiguredProvider,
+  type configurableKinds,
+  type ProviderParts,
+} from './configured-provider.ts';
+import type { LLMProvider, ModelStatus } from './provider.ts';
+
+type Kind = (typeof configurableKinds)[number];
+type Status = ModelStatus['providers'][number];
+
+/** Definitions come and go with reloads; beyond this the longest unused provider is forgotten. */
+const mostBuilt = 200;
+
+/** The providers by name, those that definitions set up for themselves, and how each was last seen. */
+export class ProviderDirectory {
+  readonly #parts: ProviderParts;
+  readonly #byName = new Map<string, LLMProvider>();
+  readonly #built = new Map<string, LLMProvider>();
+  readonly #seen = new Map<string, { status: 'ok' | 'down'; detail?: string }>();
+
+  constructor(parts: ProviderParts) {
+    this.#parts = parts;
+  }
+
+  /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
+  register(provider: LLMProvider): void {
+    checkProvider(provider);
+    if (this.#byName.has(provider.name))
+      throw new AppError('conflict', `A model provider named "${provider.name}" is registered already.`);
+    this.#byName.set(provider.name, provider);
+  }
+
+  get(name: string): LLMProvider | undefined {
+    return this.#byName.get(name);
+  }
+
+  get all(): readonly LLMProvider[] {
+    return [...this.#byName.values()];
+  }
+
+  /** The provider of a definition's own settings; equal settings share one. */
+  configured(kind: Kind, settings: Readonly<Record<string, unknown>>): LLMProvider {
+    const key = `${kind} ${canonicalJson(settings)}`;
+    const provider = this.#built.get(key) ?? buildConfiguredProvider(kind, settings, this.#parts);
+    this.#built.delete(key);
+    this.#built.set(key, provider);
+    if (this.#built.size > mostBuilt) this.#built.delete(this.#built.keys().next().value ?? '');
+    return provider;
+  }
+
+  /** Remembers how a provider was last seen. */
+  note(name: string, status: 'ok' | 'down', detail?: string): void {
+    this.#seen.set(name, detail === undefined ? { status } : { status, detail });
+  }
+
+  statuses(): readonly Status[] {
+    return this.all.map(({ name }) => ({
+      name,
+      ...(this.#seen.get(name) ?? { status: 'unknown' as const }),
+    }));
+  }
+}

@@ -1,0 +1,198 @@
+import { AppError, isAbortError, isJsonObject, tryParseJson } from '../../base/index.ts';
+
+/** Who is called, in the words of error messages. */
+export interface Upstream {
+  /** `Ollama`, `OpenAI`. */
+  readonly label: string;
+  /** Address without credentials or query. */
+  readonly address: string;
+  /** What to set when the key is refused. */
+  readonly keyHint: string;
+  /** Never to appear in a message, even if the other side echoes it. */
+  readonly secret?: string | undefined;
+}
+
+/** An address as it may be shown: no credentials, no query. */
+export function shownAddress(url: string): string {
+  const parsed = new URL(url);
+  return `${parsed.origin}${parsed.pathname === '/' ? '' : parsed.pathname.replace(/\/$/, '')}`;
+}
+
+const contextPattern =
+  /context[_ ](?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens|input (?:length|is too long)|exceeds? .*context/i;
+
+/** Causes of a failed connection, by the code of the error at the bottom. */
+const connectionWords: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection',
+  ECONNRESET: 'closed the connection',
+  EPIPE: 'closed the connection',
+  UND_ERR_SOCKET: 'closed the connection',
+  ENOTFOUND: 'has a host name that cannot be resolved',
+  EAI_AGAIN: 'has a host name that cannot be resolved now',
+  EHOSTUNREACH: 'is not reachable over the network',
+  ENETUNREACH: 'is not reachable over the network',
+  ETIMEDOUT: 'did not accept the connection in time',
+  UND_ERR_CONNECT_TIMEOUT: 'did not accept the connection in time',
+  CERT_HAS_EXPIRED: 'has an expired TLS certificate',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a self-signed TLS certificate',
+  SELF_SIGNED_CERT_IN_CHAIN: 'has a self-signed TLS certificate in its chain',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'has a TLS certificate that cannot be verified',
+};
+const slowCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
+/** The error itself and everything that led to it. */
+function causes(error: unknown, depth = 0): unknown[] {
+  if (depth > 6 || error === null || typeof error !== 'object') return [error];
+  const inner = error as { cause?: unknown; errors?: unknown };
+  const below = Array.isArray(inner.errors) ? (inner.errors as unknown[]) : [];
+  return [
+    error,
+    ...[inner.cause, ...below].filter((one) => one !== undefined).flatMap((one) => causes(one, depth + 1)),
+  ];
+}
+
+/** Milliseconds that the other side asks to wait, from `retry-after-ms` or `retry-after` (seconds or a date). */
+export function retryAfterMs(
+  headers: Readonly<Record<string, string | undefined>>,
+  nowMs: number,
+): number | undefined {
+  const exact = Number(headers['retry-after-ms']);
+  if (headers['retry-after-ms'] !== undefined && exact >= 0) return exact;
+  const text = headers['retry-after'];
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+function said(upstream: Upstream, text: string): string {
+  const clean = upstream.secret ? text.replaceAll(upstream.secret, '[redacted]') : text;
+  const line = clean.replaceAll(/\s+/g, ' ').trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+/** Message, type and code of an error body in any of the shapes that providers use. */
+function readErrorBody(body: unknown): { message: string; kind: string } {
+  if (typeof body === 'string') {
+    const parsed = tryParseJson(body);
+    // A page of HTML says nothing to people.
+    if (parsed === undefined) return { message: body.trimStart().startsWith('<') ? '' : body, kind: '' };
+    if (typeof parsed === 'string') return { message: parsed, kind: '' };
+    return readErrorBody(parsed);
+  }
+  if (!isJsonObject(body)) return { message: '', kind: '' };
+  const inner = body['error'] ?? body;
+  if (typeof inner === 'string') return { message: inner, kind: '' };
+  if (!isJsonObject(inner)) return { message: '', kind: '' };
+  const message = inner['message'] ?? inner['detail'];
+  const kind = [inner['type'], inner['code']]
+    .filter((part) => typeof part === 'string' || typeof part === 'number')
+    .join(' ');
+  return { message: typeof message === 'string' ? message : '', kind };
+}
+
+/** The error for an HTTP answer that is no success. */
+export function statusError(
+  upstream: Upstream,
+  answer: { status: number; headers: Readonly<Record<string, string | undefined>>; body: unknown },
+  nowMs: number,
+): AppError {
+  const { status } = answer;
+  const { message, kind } = readErrorBody(answer.body);
+  const words = said(upstream, message);
+  const who = `${upstream.label} at ${upstream.address}`;
+  const tail = words === '' ? '' : `: ${words}`;
+  const details = { provider: upstream.label, status };
+  if (status === 401 || status === 403)
+    return new AppError('model_rejected', `${who} refused the credentials (${status}). ${upstream.keyHint}`, {
+      details,
+    });
+  if (status === 429) {
+    const waitMs = retryAfterMs(answer.headers, nowMs);
+    const spent = /insufficient_quota|billing/i.test(kind);
+    return new AppError('rate_limited', `${who} limits the rate of calls (429)${tail}`, {
+      details: waitMs === undefined ? details : { ...details, retryAfterMs: waitMs },
+      ...(spent ? { retryable: false } : {}),
+    });
+  }
+  if (status === 408 || status === 504)
+    return new AppError('timeout', `${who} ran out of time (${status})${tail}`, { details });
+  if (status >= 500)
+    return new AppError('model_unavailable', `${who} answered ${status}${tail}`, { details });
+  if (status >= 400 && contextPattern.test(`${kind} ${message}`))
+    return new AppError('context_window_exceeded', `${who}: the conversation is too long${tail}`, {
+      details,
+    });
+  if (status >= 400)
+    return new AppError('model_rejected', `${who} refused the call (${status})${tail}`, { details });
+  return new AppError('upstream_error', `${who} answered ${status}, which is no answer of a model${tail}`, {
+    details,
+  });
+}
+
+/** The error for an error report that came within an answer that had begun well. */
+export function reportedError(upstream: Upstream, report: unknown): AppError {
+  const { message, kind } = readErrorBody(report);
+  const who = `${upstream.label} at ${upstream.address}`;
+  const text = `${who} broke off with an error: ${said(upstream, message) || 'it did not say which'}`;
+  if (contextPattern.test(`${kind} ${message}`)) return new AppError('context_window_exceeded', text);
+  if (/rate_limit|\b429\b/i.test(kind)) return new AppError('rate_limited', text);
+  if (/overloaded|unavailable|\b5\d\d\b/i.test(kind)) return new AppError('model_unavailable', text);
+  return new AppError('upstream_error', text);
+}
+
+interface HttpFailure {
+  readonly statusCode?: number;
+  readonly responseHeaders?: Record<string, string>;
+  readonly responseBody?: string;
+}
+
+function isHttpFailure(error: unknown): error is HttpFailure {
+  return error instanceof Error && error.name === 'AI_APICallError';
+}
+
+/**
+ * Turns whatever a call threw into the port's errors. `begun` says that the answer had started: a lost connection is
+ * then a cut answer, not a provider that cannot be reached.
+ */
+export function toProviderError(
+  upstream: Upstream,
+  error: unknown,
+  context: { readonly nowMs: number; readonly begun: boolean },
+): AppError {
+  const chain = causes(error);
+  const who = `${upstream.label} at ${upstream.address}`;
+  const known = chain.find((one) => one instanceof AppError);
+  if (known !== undefined && !['upstream_error', 'payload_too_large', 'timeout'].includes(known.code))
+    return known;
+  const http = chain.find(isHttpFailure);
+  if (http?.statusCode !== undefined && (http.statusCode < 200 || http.statusCode > 299)) {
+    return statusError(
+      upstream,
+      { status: http.statusCode, headers: http.responseHeaders ?? {}, body: http.responseBody ?? '' },
+      context.nowMs,
+    );
+  }
+  const codes = chain
+    .map((one) => (one as { code?: unknown } | null | undefined)?.code)
+    .filter((code) => typeof code === 'string');
+  if (known?.code === 'timeout' || codes.some((code) => slowCodes.has(code)))
+    return new AppError('timeout', known?.message ?? `${who} did not answer in time.`, { cause: error });
+  const code = codes.find((one) => one in connectionWords);
+  const lost =
+    code !== undefined ||
+    // The AI SDK's error for a failed `fetch` has no status.
+    (http !== undefined && http.statusCode === undefined) ||
+    chain.some((one) => one instanceof TypeError && /fetch failed|terminated/.test(one.message));
+  if (context.begun && (lost || chain.some(isAbortError)))
+    return new AppError('upstream_error', `${who} cut its answer off.`, { cause: error });
+  if (lost) {
+    const words =
+      connectionWords[code ?? ''] ??
+      `cannot be reached${known === undefined ? '' : `: ${said(upstream, known.message).replace(/\.$/, '')}`}`;
+    return new AppError('model_unavailable', `${who} ${words}.`, { cause: error });
+  }
+  if (known !== undefined) return known;
+  return new AppError('upstream_error', `${who} gave an answer that cannot be read.`, { cause: error });
+}

@@ -1,0 +1,145 @@
+import type { AppError, JsonObject } from '../../base/index.ts';
+import type { ChatMessage, FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
+
+/** A function the model may call. */
+export interface ModelTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly parameters: JsonObject;
+  /** Phrases a person might use for it; the offline assistant matches them. */
+  readonly examples?: readonly string[];
+}
+
+export interface ModelSettings {
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly stop?: readonly string[];
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+}
+
+export interface ModelRequest {
+  /** The provider's own name of the model. */
+  readonly model: string;
+  readonly messages: readonly ChatMessage[];
+  readonly tools?: readonly ModelTool[];
+  readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string };
+  readonly settings?: ModelSettings;
+  /** Ask for JSON, by schema where the provider can. */
+  readonly responseFormat?:
+    | { readonly type: 'text' }
+    | { readonly type: 'json'; readonly schema?: JsonObject; readonly name?: string };
+}
+
+export interface ModelResponse {
+  readonly text: string;
+  readonly reasoning?: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+  /** The model that really answered. */
+  readonly model: string;
+}
+
+/** Parts of a streamed answer, in order. Exactly one `finish` or `error` comes last. */
+export type ModelEvent =
+  | { readonly type: 'text-delta'; readonly text: string }
+  | { readonly type: 'reasoning-delta'; readonly text: string }
+  | { readonly type: 'tool-call'; readonly call: ToolCall }
+  | {
+      readonly type: 'finish';
+      readonly finishReason: FinishReason;
+      readonly usage: Usage;
+      readonly model: string;
+    }
+  | { readonly type: 'error'; readonly error: AppError };
+
+export interface ModelInfo {
+  readonly id: string;
+  readonly provider: string;
+  readonly contextWindow?: number;
+}
+
+export interface ModelCapabilities {
+  readonly tools: boolean;
+  readonly structuredOutput: boolean;
+  readonly images: boolean;
+  readonly embeddings: boolean;
+}
+
+export interface ModelCallOptions {
+  /** Aborting ends the upstream call and rejects, or ends the stream, with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A source of language models. Providers do not retry: the router does.
+ *
+ * `complete` rejects with `AppError`: `model_unavailable` (no connection, 5xx), `rate_limited` (429, `details.retryAfterMs`),
+ * `model_rejected` (other 4xx), `context_window_exceeded`, `timeout`, `upstream_error` (unreadable answer).
+ * `stream` never rejects once it has begun: failure is its last event.
+ */
+export interface LLMProvider {
+  readonly name: string;
+  readonly capabilities: ModelCapabilities;
+  complete(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
+  stream(request: ModelRequest, options: ModelCallOptions): AsyncIterable<ModelEvent>;
+  listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
+  embed?(
+    request: { readonly model: string; readonly texts: readonly string[] },
+    options: ModelCallOptions,
+  ): Promise<readonly (readonly number[])[]>;
+}
+
+/** A model chosen for a call: who answers, under which name, with which fallbacks after it. */
+export interface ResolvedModel {
+  readonly provider: LLMProvider;
+  readonly model: string;
+  /** Name the caller used, for answers and logs: `provider/model`. */
+  readonly id: string;
+}
+
+/** State of the model side for banner, `/health` and the offline label. */
+export interface ModelStatus {
+  /** What agents without a model of their own use now, `provider/model`. */
+  readonly defaultModel: string;
+  /** True when no language model is connected and the offline provider answers. */
+  readonly offline: boolean;
+  readonly providers: readonly {
+    readonly name: string;
+    readonly status: 'ok' | 'down' | 'unknown';
+    readonly detail?: string;
+  }[];
+}
+
+/** How an agent names its model: text, or the definition's `spec.model`. */
+export interface ModelReference {
+  readonly provider?: string | undefined;
+  readonly name?: string | undefined;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly fallbacks?: readonly string[];
+}
+
+/**
+ * Chooses the provider, retries and falls back. Retries happen only while nothing of the answer has been handed on.
+ */
+export interface ModelRouter {
+  /** `provider/model` → that one; else prefix rules; else the default provider. Errors: `not_found` with the nearest name, `invalid_definition`. */
+  resolve(reference: ModelReference | undefined): ResolvedModel;
+  stream(
+    reference: ModelReference | undefined,
+    request: Omit<ModelRequest, 'model'>,
+    options: ModelCallOptions,
+  ): AsyncIterable<ModelEvent>;
+  complete(
+    reference: ModelReference | undefined,
+    request: Omit<ModelRequest, 'model'>,
+    options: ModelCallOptions,
+  ): Promise<ModelResponse>;
+  listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
+  register(provider: LLMProvider): void;
+  status(): ModelStatus;
+}

@@ -1,0 +1,103 @@
+import { definitionKinds, type DefinitionKind } from '../protocol/index.ts';
+
+/** A file that `init` writes; the path is relative to the project. */
+export interface TemplateFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+function schemaLine(kind: DefinitionKind, path: string): string {
+  const up = '../'.repeat(path.split('/').length - 1) || './';
+  return `# yaml-language-server: $schema=${up}.agent33/schemas/${kind.toLowerCase()}.schema.json\n`;
+}
+
+function agentText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Agent
+metadata:
+  name: ${name}
+spec:
+  description: Answers questions briefly.
+  # Without a model the project's default one answers.
+  # model: { provider: ollama, name: llama3.2, temperature: 0.2 }
+  instructions: |
+    You are a helpful assistant. Answer briefly, and say so when you do not know.
+  # What the agent may use; it has no tool that is not listed.
+  tools:
+    - clock
+    - calculator
+  limits:
+    maxSteps: 8
+    timeout: 2m
+`;
+}
+
+const projectFile = (name: string): string => `apiVersion: agent33/v1
+kind: Project
+metadata:
+  name: ${name}
+spec:
+  # Answers when a request names no agent.
+  defaultAgent: assistant
+`;
+
+function channelText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Channel
+metadata:
+  name: ${name}
+spec:
+  platform: telegram
+  # Set TELEGRAM_BOT_TOKEN in .env, then switch it on.
+  enabled: false
+  agent: assistant
+  token: \${TELEGRAM_BOT_TOKEN}
+  access:
+    # Anybody may write to the bot; "allowlist" admits only the ids under users.
+    dm: open
+`;
+}
+
+const texts: Readonly<Record<DefinitionKind, (name: string) => string>> = {
+  Agent: agentText,
+  Channel: channelText,
+  Project: projectFile,
+};
+
+/** The definition file of a kind, as `init` begins it. */
+export function definitionTemplate(kind: DefinitionKind, name: string): TemplateFile {
+  const { folder } = definitionKinds[kind];
+  const path = folder === undefined ? 'agent33.yaml' : `${folder}/${name}.yaml`;
+  return { path, text: `${schemaLine(kind, path)}${texts[kind](name)}` };
+}
+
+/** A whole project: settings, one agent, and what keeps secrets out of version control. */
+export function projectTemplate(name: string): readonly TemplateFile[] {
+  return [
+    definitionTemplate('Project', name),
+    definitionTemplate('Agent', 'assistant'),
+    { path: '.gitignore', text: '.agent33/\n.env\n' },
+    {
+      path: '.env.example',
+      text: `# Copy to .env. Without any of these an offline assistant answers that uses tools but no language model.
+# OLLAMA_BASE_URL=http://localhost:11434
+# OPENAI_API_KEY=
+# ANTHROPIC_API_KEY=
+`,
+    },
+    {
+      path: '.vscode/settings.json',
+      text: `${JSON.stringify(
+        {
+          'yaml.schemas': {
+            './.agent33/schemas/agent.schema.json': 'agents/*.yaml',
+            './.agent33/schemas/channel.schema.json': 'channels/*.yaml',
+            './.agent33/schemas/project.schema.json': 'agent33.yaml',
+          },
+        },
+        null,
+        2,
+      )}\n`,
+    },
+  ];
+}

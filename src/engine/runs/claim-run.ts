@@ -1,0 +1,86 @@
+import { sql } from 'kysely';
+import type { Json } from '../../base/index.ts';
+import { AppError } from '../../base/index.ts';
+import type { RunTarget, PermissionScope } from '../../protocol/index.ts';
+import type { RunEngineDeps } from './engine-deps.ts';
+import type { RunRow } from './end-run.ts';
+import { fenced } from './interruptions.ts';
+
+/** Takes a root run for this worker by raising its epoch; `undefined` when it has ended or does not exist. */
+export async function claimRun(
+  deps: RunEngineDeps,
+  workerId: string,
+  runId: string,
+  jobId: string,
+): Promise<RunRow | undefined> {
+  const now = new Date(deps.clock.now());
+  const { rows } = await sql<RunRow>`
+    update runs set epoch = epoch + 1, attempts = attempts + 1, status = 'running', worker_id = ${workerId}, job_id = ${jobId},
+      started_at = coalesce(started_at, ${now}::timestamptz), waiting_for = null,
+      history_sequence = coalesce(history_sequence, (select s.last_sequence from sessions s where s.id = runs.session_id))
+    where id = ${runId} and status in ('queued', 'running', 'waiting') and parent_run_id is null
+    returning *`.execute(deps.storage.db);
+  return rows[0];
+}
+
+/** Creates the child run of a step or finds the one of an earlier execution, and takes it; a final one comes as it is. */
+export async function claimChild(
+  deps: RunEngineDeps,
+  workerId: string,
+  child: { readonly parent: RunRow; readonly key: string; readonly target: RunTarget; readonly input: Json },
+): Promise<RunRow> {
+  const { parent, key, target, input } = child;
+  const executor = deps.executors[target.kind];
+  if (executor === undefined)
+    throw new AppError('invalid_request', `this server cannot execute a ${target.kind}`);
+  const scope = {
+    tenant: parent.tenant,
+    principal: parent.principal,
+    scopes: parent.scopes as readonly PermissionScope[],
+  };
+  const existing = await claimExisting(deps, workerId, parent.id, key);
+  if (existing !== undefined) return existing;
+  const snapshot = await executor.snapshot(scope, target.name);
+  const now = new Date(deps.clock.now());
+  const ownDeadline = deps.clock.now() + snapshot.timeoutMs;
+  const deadline = new Date(Math.min(ownDeadline, parent.deadline_at?.getTime() ?? ownDeadline));
+  const { rows } = await sql<{ id: string }>`
+    with held as (select 1 from runs where id = ${parent.id} and epoch = ${parent.epoch} and status = 'running' for share),
+    snapshot as (
+      insert into definition_snapshots (hash, kind, name, definition, created_at)
+      values (${snapshot.hash}, ${target.kind}, ${target.name}, ${JSON.stringify(snapshot.definition)}::jsonb, ${now}::timestamptz)
+      on conflict (hash) do nothing
+    )
+    insert into runs (id, tenant, principal, scopes, parent_run_id, parent_step_key, root_run_id, target_kind, target_name,
+      definition_hash, status, source, input, metadata, deadline_at, created_at)
+    select ${deps.ids('run')}, ${parent.tenant}, ${parent.principal}, ${JSON.stringify(parent.scopes)}::jsonb, ${parent.id}, ${key},
+      ${parent.root_run_id}, ${target.kind}, ${target.name}, ${snapshot.hash}, 'queued', ${parent.source},
+      ${JSON.stringify(input)}::jsonb, '{}'::jsonb, ${deadline}::timestamptz, ${now}::timestamptz
+    from held
+    on conflict (parent_run_id, parent_step_key) where parent_run_id is not null do nothing
+    returning id`.execute(deps.storage.db);
+  const claimed = rows.length === 0 ? undefined : await claimExisting(deps, workerId, parent.id, key);
+  if (claimed === undefined) throw fenced(parent.id);
+  return claimed;
+}
+
+async function claimExisting(
+  deps: RunEngineDeps,
+  workerId: string,
+  parentRunId: string,
+  key: string,
+): Promise<RunRow | undefined> {
+  const now = new Date(deps.clock.now());
+  const { rows } = await sql<RunRow>`
+    update runs set epoch = epoch + 1, attempts = attempts + 1, status = 'running', worker_id = ${workerId},
+      started_at = coalesce(started_at, ${now}::timestamptz), waiting_for = null
+    where parent_run_id = ${parentRunId} and parent_step_key = ${key} and status in ('queued', 'running', 'waiting')
+    returning *`.execute(deps.storage.db);
+  if (rows[0] !== undefined) return rows[0];
+  return deps.storage.db
+    .selectFrom('runs')
+    .selectAll()
+    .where('parent_run_id', '=', parentRunId)
+    .where('parent_step_key', '=', key)
+    .executeTakeFirst();
+}

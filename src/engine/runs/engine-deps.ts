@@ -1,0 +1,44 @@
+import type { Clock, IdGenerator, Logger } from '../../base/index.ts';
+import type { Metrics } from '../../platform/observability/index.ts';
+import type { Queue } from '../../platform/queue/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import type { TargetKind } from '../../protocol/index.ts';
+import type { RunExecutor } from './run-context.ts';
+
+/** What the engine of runs stands on. */
+export interface RunEngineDeps {
+  readonly storage: Storage;
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly executors: Readonly<Partial<Record<TargetKind, RunExecutor>>>;
+  readonly settings: RunEngineSettings;
+  /** Called with the name of each moment at which a crash would be most unkind; tests end the process there. */
+  readonly failpoint?: (name: string) => void;
+}
+
+export interface RunEngineSettings {
+  /** Does this process execute runs, or only accept them? */
+  readonly execute: boolean;
+  /** Runs executed side by side. */
+  readonly concurrency: number;
+  /** How long finished runs are kept. */
+  readonly retentionMs: number;
+  /** Age of a heartbeat at which a worker counts as dead. */
+  readonly leaseMs: number;
+  /** How long `stop` lets runs under way finish before it hands them back. */
+  readonly drainMs: number;
+  /** Executions of a run that may end with the process before it is set aside. */
+  readonly maxCrashes: number;
+}
+
+export const defaultRunEngineSettings: RunEngineSettings = {
+  execute: true,
+  concurrency: 50,
+  retentionMs: 30 * 86_400_000,
+  leaseMs: 6000,
+  drainMs: 8000,
+  maxCrashes: 5,
+};

@@ -1,0 +1,94 @@
+import { AppError, type Clock } from '../../base/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import type { AgentResponse, Scope } from '../../protocol/index.ts';
+
+const mostRecent = 1000;
+const pollIntervalMs = 2000;
+
+interface Waiter {
+  readonly resolve: (response: AgentResponse) => void;
+  readonly look: () => void;
+}
+
+/** Callers who wait for a run's response: told at once when it ends in this process, by notification when in another. */
+export class ResponseWaiters {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  /** Responses of runs that ended here a moment ago, so that the usual caller needs no look into the database. */
+  readonly #recent = new Map<string, { tenant: string; response: AgentResponse }>();
+  /** Runs accepted by this process that have not ended yet, as far as it knows. */
+  readonly #submitted = new Set<string>();
+
+  constructor(deps: { storage: Storage; clock: Clock }) {
+    this.#storage = deps.storage;
+    this.#clock = deps.clock;
+  }
+
+  submitted(runId: string): void {
+    this.#submitted.add(runId);
+  }
+
+  ended(tenant: string, response: AgentResponse): void {
+    this.#submitted.delete(response.runId);
+    const oldest = this.#recent.keys().next().value;
+    if (this.#recent.size >= mostRecent && oldest !== undefined) this.#recent.delete(oldest);
+    this.#recent.set(response.runId, { tenant, response });
+    for (const waiter of this.#waiters.get(response.runId) ?? []) waiter.resolve(response);
+  }
+
+  /** Another process ended this run, or may have ended any. */
+  changed(runId?: string): void {
+    for (const watched of runId === undefined ? this.#waiters.keys() : [runId]) {
+      for (const waiter of this.#waiters.get(watched) ?? []) waiter.look();
+    }
+  }
+
+  /** The response, as soon as it is there. Error: `not_found`; rejects with the signal's reason when aborted. */
+  async wait(scope: Scope, runId: string, signal: AbortSignal): Promise<AgentResponse> {
+    signal.throwIfAborted();
+    const recent = this.#recent.get(runId);
+    if (recent !== undefined && recent.tenant === scope.tenant) return recent.response;
+    return new Promise<AgentResponse>((resolve, reject) => {
+      const look = (): void => {
+        this.#read(scope, runId).then(
+          (response) => {
+            if (response !== undefined) settle(() => resolve(response));
+          },
+          (error: unknown) => {
+            const away = error instanceof AppError && error.code === 'storage_unavailable';
+            if (!away) settle(() => reject(error));
+          },
+        );
+      };
+      const waiter: Waiter = { resolve: (response) => settle(() => resolve(response)), look };
+      const onAbort = (): void => settle(() => reject(signal.reason as Error));
+      const cancelPoll = this.#clock.every(pollIntervalMs, look);
+      const settle = (finish: () => void): void => {
+        cancelPoll();
+        signal.removeEventListener('abort', onAbort);
+        const waiters = this.#waiters.get(runId);
+        waiters?.delete(waiter);
+        if (waiters?.size === 0) this.#waiters.delete(runId);
+        finish();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const waiters = this.#waiters.get(runId) ?? new Set();
+      waiters.add(waiter);
+      this.#waiters.set(runId, waiters);
+      if (!this.#submitted.has(runId)) look();
+    });
+  }
+
+  async #read(scope: Scope, runId: string): Promise<AgentResponse | undefined> {
+    const row = await this.#storage.db
+      .selectFrom('runs')
+      .leftJoin('outbox', 'outbox.run_id', 'runs.id')
+      .select(['runs.id', 'outbox.response'])
+      .where('runs.id', '=', runId)
+      .where('runs.tenant', '=', scope.tenant)
+      .executeTakeFirst();
+    if (row === undefined) throw new AppError('not_found', `there is no run "${runId}"`);
+    return (row.response ?? undefined) as AgentResponse | undefined;
+  }
+}

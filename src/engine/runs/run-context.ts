@@ -1,0 +1,123 @@
+import type { Json, Logger, SerializedError } from '../../base/index.ts';
+import type {
+  RunEvent,
+  RunStatus,
+  RunTarget,
+  Scope,
+  StepKind,
+  Usage,
+  AgentRequest,
+  ChatMessage,
+  StoredRunEvent,
+  AgentResponse,
+} from '../../protocol/index.ts';
+
+export interface StepOptions {
+  /** JSON that decides what the step does; its digest is compared on replay. */
+  readonly input: Json;
+  /** Shown in the step's events. */
+  readonly name?: string;
+  /**
+   * `retry` (default): a step that was under way at a crash is made again. `fail`: the step leaves a mark before it
+   * begins, and one that was under way at a crash fails with `conflict` ("may or may not have happened").
+   */
+  readonly onDoubt?: 'retry' | 'fail';
+}
+
+/** Given to a step's function while it really runs (never on replay). */
+export interface StepIo {
+  /** Counts from 1 over the life of the run. */
+  readonly attempt: number;
+  /** `<run id>:<step key>`: same for each attempt. */
+  readonly idempotencyKey: string;
+  readonly signal: AbortSignal;
+  emit(event: RunEvent): void;
+  /** Tokens and cost of the step, stored with it and added to the run. */
+  recordUsage(usage: Usage): void;
+}
+
+/** Runs a function once and remembers its result under a key that is stable over executions. */
+export type RunStep = <T extends Json>(
+  key: string,
+  kind: StepKind,
+  run: (io: StepIo) => Promise<T>,
+  options: StepOptions,
+) => Promise<T>;
+
+/** What the executor of a run stands on. Code between steps runs again after a crash: it may depend only on this and on step results. */
+export interface RunContext {
+  readonly runId: string;
+  readonly rootRunId: string;
+  readonly scope: Scope;
+  readonly target: RunTarget;
+  readonly sessionId: string | null;
+  readonly source: string;
+  readonly input: Json;
+  readonly attempt: number;
+  /** When the run was accepted, ISO 8601: the run's stable idea of "now". */
+  readonly createdAt: string;
+  /** Aborts on cancel, deadline, shutdown and when another worker took the run over. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly step: RunStep;
+  emit(event: RunEvent): void;
+  /** Messages of the session from before this run, oldest first, newest `maxTokens` worth. */
+  history(maxTokens: number): Promise<readonly ChatMessage[]>;
+  /** Waits durably: the run leaves memory and costs one row. */
+  sleep(key: string, milliseconds: number): Promise<void>;
+  /** Waits durably for a signal by name; `undefined` when `timeoutMs` passes first. */
+  waitForSignal(key: string, name: string, options?: { timeoutMs?: number }): Promise<Json | undefined>;
+  /** Executes another target as a child with a journal of its own. Cancel and deadline reach down to it. */
+  child(key: string, target: RunTarget, input: Json): Promise<ChildOutcome>;
+}
+
+export interface ChildOutcome {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly output: Json;
+  readonly usage: Usage;
+  readonly error: SerializedError | null;
+}
+
+/** What an executor returns: the output, the text for people, and what joins the session's history. */
+export interface RunResult {
+  readonly output: Json;
+  readonly text: string;
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Executes targets of one kind. Registered at composition; the engine of runs knows no agent. */
+export interface RunExecutor {
+  /** The definition of a target with its content hash; the run keeps the hash it started with. Error: `not_found` with the nearest name. */
+  snapshot(scope: Scope, name: string): Promise<{ hash: string; definition: Json; timeoutMs: number }>;
+  execute(definition: Json, context: RunContext): Promise<RunResult>;
+}
+
+export interface SubmittedRun {
+  readonly runId: string;
+  readonly requestId: string;
+  readonly sessionId: string | null;
+  /** True when the same request had been accepted before. */
+  readonly duplicate: boolean;
+}
+
+/** The door that all entrypoints share. */
+export interface RunService {
+  /**
+   * Accepts a request: written once, durable when this resolves. Errors: `not_found` (target), `invalid_request`,
+   * `idempotency_mismatch`, `storage_unavailable`, `storage_full`, `not_ready`.
+   */
+  submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun>;
+  /** The one response of a run, as soon as it is there. Aborting the signal ends the waiting, not the run. */
+  response(scope: Scope, runId: string, options: { signal: AbortSignal }): Promise<AgentResponse>;
+  /** Events after a cursor (0 = all): stored ones first, then live ones; ends after `run-end`. Error: `not_found`. */
+  events(
+    scope: Scope,
+    runId: string,
+    options: { after: number; signal: AbortSignal },
+  ): AsyncIterable<StoredRunEvent>;
+  /** Asks a run to stop; it ends as `cancelled`. Error: `not_found`; `conflict` when it is final already. */
+  cancel(scope: Scope, runId: string): Promise<void>;
+  /** Stores a signal and wakes whoever waits for it; the same id twice has one effect. */
+  signal(scope: Scope, runId: string, signal: { id: string; name: string; payload: Json }): Promise<void>;
+}

@@ -1,0 +1,195 @@
+import { AppError, type HealthReport, type Json, type Service } from '../../base/index.ts';
+import type { Subscription } from '../../platform/storage/index.ts';
+import {
+  isFinal,
+  type AgentRequest,
+  type AgentResponse,
+  type Scope,
+  type StoredRunEvent,
+} from '../../protocol/index.ts';
+import { DefinitionSnapshots } from './definition-snapshots.ts';
+import { endFromOutside } from './end-from-outside.ts';
+import type { RunRow } from './end-run.ts';
+import type { RunEngineDeps } from './engine-deps.ts';
+import { ResponseWaiters } from './response-waiters.ts';
+import type { RunService, SubmittedRun } from './run-context.ts';
+import { RunEventLog, runsChannel } from './run-event-log.ts';
+import { RunSweeper } from './run-sweeper.ts';
+import { RunWorker } from './run-worker.ts';
+import { submitRequest, type KnownSnapshots } from './submit-request.ts';
+import { wakeRun } from './suspend-run.ts';
+import { WorkerLease } from './worker-lease.ts';
+
+function cancelled(): AppError {
+  return new AppError('cancelled', 'the run was cancelled');
+}
+
+/** Runs: accepted, executed, watched, ended. The one door behind all entrypoints. */
+export class RunEngine implements RunService, Service {
+  readonly name = 'runs';
+  readonly #deps: RunEngineDeps;
+  readonly #events: RunEventLog;
+  readonly #waiters: ResponseWaiters;
+  readonly #worker: RunWorker;
+  readonly #lease: WorkerLease;
+  readonly #sweeper: RunSweeper;
+  readonly #known: KnownSnapshots = new Set();
+  #subscription: Subscription | undefined;
+  #accepting = false;
+
+  constructor(deps: RunEngineDeps) {
+    this.#deps = deps;
+    this.#events = new RunEventLog(deps);
+    this.#waiters = new ResponseWaiters(deps);
+    const workerId = deps.ids('wrk');
+    const onEnd = this.#onEnd;
+    const wake = (): void => this.#worker.wake();
+    this.#worker = new RunWorker(deps, {
+      workerId,
+      events: this.#events,
+      snapshots: new DefinitionSnapshots(deps.storage),
+      onEnd,
+    });
+    this.#lease = new WorkerLease(deps, {
+      workerId,
+      activeRunIds: () => this.#worker.activeRunIds,
+      onReleased: wake,
+      onCancelRequested: (runId) => this.#abortCancelled(runId),
+    });
+    this.#sweeper = new RunSweeper(deps, { events: this.#events, onEnd, wake });
+  }
+
+  async start(): Promise<void> {
+    if (this.#accepting) return;
+    const { storage, settings } = this.#deps;
+    this.#subscription = await storage.listen(
+      runsChannel,
+      (runId) => this.#changed(runId),
+      () => this.#changed(undefined),
+    );
+    if (settings.execute) {
+      await this.#lease.start();
+      await this.#worker.start();
+      await this.#sweeper.start();
+    }
+    this.#accepting = true;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#accepting) return;
+    this.#accepting = false;
+    await this.#sweeper.stop();
+    await this.#worker.stop();
+    if (this.#deps.settings.execute) await this.#lease.stop();
+    await this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+
+  health(): Promise<HealthReport> {
+    const active = this.#worker.activeRunIds.length;
+    return Promise.resolve({ status: this.#accepting ? 'ok' : 'down', metrics: { active } });
+  }
+
+  async submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun> {
+    if (!this.#accepting)
+      throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
+    const submitted = await submitRequest(this.#deps, this.#known, scope, request);
+    if (!submitted.duplicate) {
+      this.#waiters.submitted(submitted.runId);
+      this.#worker.wake();
+    }
+    return submitted;
+  }
+
+  response(scope: Scope, runId: string, options: { signal: AbortSignal }): Promise<AgentResponse> {
+    return this.#waiters.wait(scope, runId, options.signal);
+  }
+
+  async *events(
+    scope: Scope,
+    runId: string,
+    options: { after: number; signal: AbortSignal },
+  ): AsyncGenerator<StoredRunEvent> {
+    await this.#find(scope, runId);
+    yield* this.#events.watch(runId, options.after, options.signal);
+  }
+
+  async cancel(scope: Scope, runId: string): Promise<void> {
+    const run = await this.#find(scope, runId);
+    if (isFinal(run.status))
+      throw new AppError('conflict', `run "${runId}" has already ended as ${run.status}`);
+    await this.#deps.storage.db
+      .updateTable('runs')
+      .set({ cancel_requested_at: new Date(this.#deps.clock.now()) })
+      .where('id', '=', runId)
+      .execute();
+    if (this.#abortCancelled(runId)) return;
+    const parts = { events: this.#events, onEnd: this.#onEnd };
+    if (await endFromOutside(this.#deps, parts, runId, 'cancelled', cancelled())) return;
+    // Taken by a worker in the meantime, here or in another process: that one has to stop it.
+    if (!this.#abortCancelled(runId)) {
+      await this.#deps.storage.notify(this.#deps.storage.db, runsChannel, `cancel:${runId}`);
+    }
+  }
+
+  async signal(
+    scope: Scope,
+    runId: string,
+    signal: { id: string; name: string; payload: Json },
+  ): Promise<void> {
+    const run = await this.#find(scope, runId);
+    if (isFinal(run.status))
+      throw new AppError('conflict', `run "${runId}" has already ended as ${run.status}`);
+    const woken = await this.#deps.storage.transaction(async (trx) => {
+      await trx
+        .insertInto('run_signals')
+        .values({
+          id: `${runId}:${signal.id}`,
+          run_id: runId,
+          name: signal.name,
+          payload: JSON.stringify(signal.payload),
+          principal: scope.principal,
+          consumed_by: null,
+          created_at: new Date(this.#deps.clock.now()),
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      const waits = await trx
+        .selectFrom('run_waits')
+        .select('step_key')
+        .where('run_id', '=', runId)
+        .where('signal_name', '=', signal.name)
+        .executeTakeFirst();
+      return waits === undefined ? false : wakeRun(this.#deps, trx, run.root_run_id);
+    });
+    if (woken) this.#worker.wake();
+  }
+
+  readonly #onEnd = (run: RunRow, response: AgentResponse | undefined): void => {
+    if (response !== undefined) this.#waiters.ended(run.tenant, response);
+  };
+
+  #abortCancelled(runId: string): boolean {
+    return this.#worker.abort(runId, cancelled());
+  }
+
+  #changed(payload: string | undefined): void {
+    if (payload?.startsWith('cancel:')) {
+      this.#abortCancelled(payload.slice('cancel:'.length));
+      return;
+    }
+    this.#events.changed(payload);
+    this.#waiters.changed(payload);
+  }
+
+  async #find(scope: Scope, runId: string): Promise<Pick<RunRow, 'status' | 'root_run_id'>> {
+    const run = await this.#deps.storage.db
+      .selectFrom('runs')
+      .select(['status', 'root_run_id'])
+      .where('id', '=', runId)
+      .where('tenant', '=', scope.tenant)
+      .executeTakeFirst();
+    if (run === undefined) throw new AppError('not_found', `there is no run "${runId}"`);
+    return run;
+  }
+}

@@ -1,0 +1,138 @@
+import { hostname } from 'node:os';
+import { sql } from 'kysely';
+import type { Service } from '../../base/index.ts';
+import type { RunEngineDeps } from './engine-deps.ts';
+
+interface StrandedRow {
+  id: string;
+  job_id: string;
+}
+
+/**
+ * Shows that this worker lives, and gives back what dead ones held. A worker is dead when its heartbeat is older than
+ * the lease by the database's own clock; with the embedded database, whose folder is locked, every other one is.
+ */
+export class WorkerLease implements Service {
+  readonly name = 'worker-lease';
+  readonly #deps: RunEngineDeps;
+  readonly #workerId: string;
+  readonly #activeRunIds: () => readonly string[];
+  readonly #onReleased: () => void;
+  readonly #onCancelRequested: (runId: string) => void;
+  #cancel: (() => void) | undefined;
+  #busy = false;
+  /** Own runs in the database that nothing here executes, seen at the last look. */
+  #orphans = new Set<string>();
+
+  constructor(
+    deps: RunEngineDeps,
+    parts: {
+      workerId: string;
+      activeRunIds: () => readonly string[];
+      onReleased: () => void;
+      onCancelRequested: (runId: string) => void;
+    },
+  ) {
+    this.#deps = deps;
+    this.#workerId = parts.workerId;
+    this.#activeRunIds = parts.activeRunIds;
+    this.#onReleased = parts.onReleased;
+    this.#onCancelRequested = parts.onCancelRequested;
+  }
+
+  async start(): Promise<void> {
+    if (this.#cancel !== undefined) return;
+    const { storage, settings } = this.#deps;
+    await sql`
+      insert into workers (id, host, pid, started_at, heartbeat_at)
+      values (${this.#workerId}, ${hostname()}, ${process.pid}, now(), now())`.execute(storage.db);
+    await this.#forgetDead();
+    await this.#releaseStranded();
+    this.#cancel = this.#deps.clock.every(settings.leaseMs / 3, () => void this.#beat());
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    await this.#deps.storage.db.deleteFrom('workers').where('id', '=', this.#workerId).execute();
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      await sql`
+        insert into workers (id, host, pid, started_at, heartbeat_at)
+        values (${this.#workerId}, ${hostname()}, ${process.pid}, now(), now())
+        on conflict (id) do update set heartbeat_at = excluded.heartbeat_at`.execute(this.#deps.storage.db);
+      await this.#releaseStranded();
+    } catch (error) {
+      this.#deps.logger.debug({ error }, 'heartbeat not written');
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Workers of this host whose process is gone need no lease to expire. */
+  async #forgetDead(): Promise<void> {
+    const { storage } = this.#deps;
+    if (storage.kind === 'pglite') {
+      await storage.db.deleteFrom('workers').where('id', '!=', this.#workerId).execute();
+      return;
+    }
+    const here = await storage.db
+      .selectFrom('workers')
+      .select(['id', 'pid'])
+      .where('host', '=', hostname())
+      .execute();
+    const dead = here
+      .filter((worker) => worker.id !== this.#workerId && !isAlive(worker.pid))
+      .map((worker) => worker.id);
+    if (dead.length > 0) await storage.db.deleteFrom('workers').where('id', 'in', dead).execute();
+  }
+
+  async #releaseStranded(): Promise<void> {
+    const { storage, queue, settings, logger } = this.#deps;
+    const { rows } = await sql<StrandedRow>`
+      select r.id, r.job_id from runs r
+      where r.status = 'running' and r.parent_run_id is null and r.job_id is not null and r.worker_id <> ${this.#workerId}
+        and not exists (select 1 from workers w where w.id = r.worker_id
+          and w.heartbeat_at > now() - make_interval(secs => ${settings.leaseMs / 1000}::float8))
+      limit 500`.execute(storage.db);
+    const orphans = await this.#ownOrphans();
+    const jobs = [...rows.map((row) => row.job_id), ...orphans];
+    if (jobs.length === 0) return;
+    const released = await queue.release('runs', jobs);
+    if (released > 0) {
+      logger.info({ released }, 'runs of an ended execution go on');
+      this.#onReleased();
+    }
+  }
+
+  /** Jobs of runs that are this worker's in the database while nothing here executes them: two looks in a row. */
+  async #ownOrphans(): Promise<readonly string[]> {
+    const mine = await this.#deps.storage.db
+      .selectFrom('runs')
+      .select(['id', 'job_id', 'cancel_requested_at'])
+      .where('status', '=', 'running')
+      .where('parent_run_id', 'is', null)
+      .where('worker_id', '=', this.#workerId)
+      .execute();
+    const active = new Set(this.#activeRunIds());
+    // A cancel is told by notification; this finds those whose notification got lost.
+    for (const row of mine) if (row.cancel_requested_at !== null) this.#onCancelRequested(row.id);
+    const idle = mine.filter((row) => !active.has(row.id));
+    const seenTwice = idle.filter((row) => this.#orphans.has(row.id) && row.job_id !== null);
+    this.#orphans = new Set(idle.map((row) => row.id));
+    return seenTwice.map((row) => row.job_id ?? '');
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

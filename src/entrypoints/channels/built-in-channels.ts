@@ -1,0 +1,7 @@
+import type { ChannelAdapterFactory } from './channel-adapter.ts';
+import { createTelegramAdapter } from './telegram/telegram-adapter.ts';
+
+/** Platforms that come with the product. */
+export const builtInChannels: Readonly<Record<string, ChannelAdapterFactory>> = {
+  telegram: createTelegramAdapter,
+};

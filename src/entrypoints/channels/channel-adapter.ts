@@ -1,0 +1,106 @@
+import type { Clock, Logger } from '../../base/index.ts';
+import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
+import type { ChannelDefinition, Message, ReplyAddress } from '../../protocol/index.ts';
+import type { ChannelState } from './channel-state.ts';
+
+/** What a platform can do; shared code asks this and never which platform it is. */
+export interface ChannelCapabilities {
+  /** Longest text of one message, counted in `unit`. */
+  readonly maxTextLength: number;
+  readonly unit: 'utf16' | 'code-point';
+  /** Can a sent message be changed? */
+  readonly edit: boolean;
+  /** How often "typing" has to be repeated; `undefined`: the platform shows none. */
+  readonly typingIntervalMs: number | undefined;
+  readonly threads: boolean;
+  /** Messages one account may send per second. */
+  readonly sendsPerSecond: number;
+}
+
+/** One message as the platform takes it; `plain` is the same text without markup. */
+export interface Chunk {
+  readonly body: string;
+  readonly plain: string;
+}
+
+/** A webhook call before anything in it is trusted. Header names in lower case. */
+export interface RawWebhook {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+}
+
+/** A platform event: a message for the pipeline, or why it is none. */
+export type ParsedUpdate =
+  | { readonly message: Message; readonly ignored?: undefined }
+  | { readonly message?: undefined; readonly ignored: string };
+
+/** Life of a channel. `standby`: another process polls this account. */
+export type ChannelStatus = 'stopped' | 'connecting' | 'up' | 'standby' | 'down';
+
+/**
+ * Outcome of an accepted message. `afterAck` sends a courtesy (help, polite refusal); it runs once the platform's event
+ * is acknowledged, so that it cannot be repeated by a redelivery.
+ */
+export interface Acceptance {
+  readonly outcome: 'submitted' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
+  readonly afterAck?: () => Promise<void>;
+}
+
+/** A command that people can send, such as `/new`. */
+export interface ChatCommand {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** What an adapter stands on. */
+export interface ChannelAdapterContext {
+  readonly definition: ChannelDefinition;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Small durable state: poll offsets and leases. */
+  readonly state: ChannelState;
+  readonly commands: readonly ChatCommand[];
+  readonly createEgress: (policy: EgressPolicy) => EgressClient;
+  /** Private hosts that the operator has opened for outgoing calls. */
+  readonly allowPrivate: readonly string[];
+  /** Durable when it resolves; rejects when the event has to come again. */
+  readonly accept: (message: Message) => Promise<Acceptance>;
+  readonly onStatus: (status: ChannelStatus, error?: string) => void;
+}
+
+/**
+ * One account on a chat platform.
+ *
+ * `start` returns at once and connects in the background; progress is told through `onStatus`. `start` and `stop` may
+ * be repeated. Events of one chat are accepted in the platform's order, one at a time.
+ */
+export interface ChannelAdapter {
+  readonly platform: string;
+  readonly accountId: string;
+  readonly capabilities: ChannelCapabilities;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Is the webhook call really from the platform? Constant time, over the raw bytes. */
+  verify(raw: RawWebhook): boolean;
+  /** Never throws, whatever it is given. */
+  parse(update: unknown): ParsedUpdate;
+  /** Takes in a verified update; durable when it resolves. Rejects when the platform should send it again. */
+  enqueueWebhookUpdate(update: unknown): Promise<Acceptance>;
+  /** Key of the conversation a message belongs to, the same for each of its messages. */
+  conversation(message: Message): string;
+  /** Where the answer to a message goes. */
+  replyAddress(message: Message): ReplyAddress;
+  /** Markdown as messages within the limit; none for a text without content. Same input, same chunks. */
+  render(markdown: string): readonly Chunk[];
+  /** Sends one chunk and returns the platform's id of it. Throws `SendError`. */
+  sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string>;
+  /** Shows "typing" for some seconds. Throws `SendError`. */
+  typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void>;
+  /** Sends a text at once, without the outbox: for courtesy messages and scripts. */
+  send(channelId: string, text: string): Promise<void>;
+  /** Resolves with the next message that arrives; the pipeline does not depend on it. */
+  receive(options?: { signal?: AbortSignal }): Promise<Message>;
+}
+
+/** Makes the adapter of one platform; throws `invalid_definition` when the definition cannot work. */
+export type ChannelAdapterFactory = (context: ChannelAdapterContext) => ChannelAdapter;

@@ -1,0 +1,310 @@
+import {
+  AppError,
+  withDeadline,
+  canonicalJson,
+  tryParseJson,
+  type Clock,
+  type HealthReport,
+  type IdGenerator,
+  type Logger,
+  type Service,
+} from '../../base/index.ts';
+import type { RunService } from '../../engine/runs/index.ts';
+import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
+import type { Metrics } from '../../platform/observability/index.ts';
+import type { Queue } from '../../platform/queue/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import type { ChannelDefinition, Scope } from '../../protocol/index.ts';
+import { builtInChannels } from './built-in-channels.ts';
+import type { ChannelAdapter, ChannelAdapterFactory, ChannelStatus, RawWebhook } from './channel-adapter.ts';
+import { createChannelState, type ChannelState } from './channel-state.ts';
+import { chatCommands } from './chat-commands.ts';
+import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
+import { DeliveryWorker } from './delivery-worker.ts';
+import { MessageAcceptor } from './message-acceptor.ts';
+import { TypingIndicators } from './typing-indicators.ts';
+
+const longestWatchMs = 3_600_000;
+const typingGraceMs = 30_000;
+
+/** What the channels stand on. */
+export interface ChannelHubDeps {
+  readonly runs: RunService;
+  readonly storage: Storage;
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly createEgress: (policy: EgressPolicy) => EgressClient;
+  /** Private hosts that outgoing calls may reach. */
+  readonly allowPrivate: readonly string[];
+  /** Platforms beside the built-in ones, by name. */
+  readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
+  readonly delivery?: Partial<DeliverySettings>;
+}
+
+/** A channel as it is shown. Times are ISO 8601. */
+export interface ChannelView {
+  readonly name: string;
+  readonly platform: string;
+  readonly agent: string;
+  readonly mode: string;
+  readonly accountId: string | null;
+  readonly status: ChannelStatus;
+  readonly error: string | null;
+  readonly lastInAt: string | null;
+  readonly lastOutAt: string | null;
+}
+
+/** Answer to a webhook call. */
+export interface WebhookAnswer {
+  readonly status: 200 | 400 | 401 | 404 | 503;
+}
+
+interface Channel {
+  readonly definition: ChannelDefinition;
+  readonly digest: string;
+  adapter: ChannelAdapter | undefined;
+  status: ChannelStatus;
+  error: string | null;
+  lastInAt: number | null;
+  lastOutAt: number | null;
+}
+
+/** All channels of the process: their adapters, what comes in, and the delivery of answers. */
+export class ChannelHub implements Service {
+  readonly name = 'channels';
+  readonly #deps: ChannelHubDeps;
+  readonly #state: ChannelState;
+  readonly #typing: TypingIndicators;
+  readonly #delivery: DeliveryWorker;
+  readonly #channels = new Map<string, Channel>();
+  #watching = new AbortController();
+  #definitions: readonly ChannelDefinition[] = [];
+  #started = false;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(deps: ChannelHubDeps) {
+    this.#deps = deps;
+    this.#state = createChannelState(deps.storage);
+    this.#typing = new TypingIndicators(deps);
+    this.#delivery = new DeliveryWorker(
+      { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
+      {
+        adapterOf: (name) => this.#channels.get(name)?.adapter,
+        onSettled: ({ channel, runId, end }) => {
+          this.#typing.end(runId);
+          const found = this.#channels.get(channel);
+          if (found !== undefined && end.status === 'sent') found.lastOutAt = deps.clock.now();
+        },
+      },
+    );
+  }
+
+  async start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    this.#watching = new AbortController();
+    await this.apply(this.#definitions);
+    await this.#delivery.start();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#started) return;
+    this.#started = false;
+    this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
+    this.#typing.endAll();
+    await this.#applying;
+    // First the sends under way: they need their channels.
+    await this.#delivery.stop();
+    await Promise.all([...this.#channels.values()].map((channel) => this.#stopChannel(channel)));
+    this.#channels.clear();
+  }
+
+  /** Makes the channels be these: starts new ones, stops those gone, restarts changed ones, leaves the others alone. */
+  apply(definitions: readonly ChannelDefinition[]): Promise<void> {
+    this.#definitions = definitions;
+    if (this.#started) this.#applying = this.#applying.then(() => this.#reconcile(definitions));
+    return this.#applying;
+  }
+
+  /** Status of every channel, by name. */
+  list(): readonly ChannelView[] {
+    const at = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
+    return [...this.#channels.values()]
+      .map(({ definition, adapter, status, error, lastInAt, lastOutAt }) => ({
+        name: definition.metadata.name,
+        platform: definition.spec.platform,
+        agent: definition.spec.agent,
+        mode: definition.spec.mode,
+        accountId: adapter?.accountId ?? null,
+        status,
+        error,
+        lastInAt: at(lastInAt),
+        lastOutAt: at(lastOutAt),
+      }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** The adapter of a channel. Error: `not_found`. */
+  adapter(channel: string): ChannelAdapter {
+    const adapter = this.#channels.get(channel)?.adapter;
+    if (adapter === undefined) throw new AppError('not_found', `there is no running channel "${channel}"`);
+    return adapter;
+  }
+
+  health(): Promise<HealthReport> {
+    const channels = this.list();
+    const down = channels.filter((channel) => channel.status === 'down');
+    const metrics = { channels: channels.length, down: down.length };
+    if (down.length === 0) return Promise.resolve({ status: 'ok', metrics });
+    const detail = down.map((channel) => `${channel.name}: ${channel.error ?? 'down'}`).join('; ');
+    return Promise.resolve({ status: 'degraded', detail, metrics });
+  }
+
+  /**
+   * Takes in a webhook call of a platform. 200 only when its event is durable; 503 asks the platform to send it again.
+   * Never rejects.
+   */
+  async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookAnswer> {
+    const channel = this.#channels.get(channelName);
+    const adapter = channel?.adapter;
+    if (channel === undefined || adapter === undefined || adapter.platform !== platform)
+      return { status: 404 };
+    if (!adapter.verify(raw)) return { status: 401 };
+    const update = tryParseJson(new TextDecoder().decode(raw.body));
+    if (update === undefined) return { status: 400 };
+    try {
+      const { afterAck } = await adapter.enqueueWebhookUpdate(update);
+      // After the answer to the platform, which must not wait for it.
+      if (afterAck !== undefined) this.#deps.clock.after(0, () => void afterAck());
+      return { status: 200 };
+    } catch (error) {
+      this.#deps.logger.warn({ error, channel: channelName }, 'a webhook event could not be stored yet');
+      return { status: 503 };
+    }
+  }
+
+  async #reconcile(definitions: readonly ChannelDefinition[]): Promise<void> {
+    const wanted = new Map(
+      definitions
+        .filter((definition) => definition.spec.enabled)
+        .map((definition) => [definition.metadata.name, definition]),
+    );
+    for (const [name, channel] of this.#channels) {
+      const definition = wanted.get(name);
+      if (definition !== undefined && canonicalJson(definition) === channel.digest) wanted.delete(name);
+      else {
+        await this.#stopChannel(channel);
+        // A changed channel stays in its place until the new one takes it: answers wait instead of failing.
+        if (definition === undefined) this.#channels.delete(name);
+      }
+    }
+    for (const definition of wanted.values()) await this.#startChannel(definition);
+  }
+
+  /** A channel that cannot start is shown as down and disturbs no other. */
+  async #startChannel(definition: ChannelDefinition): Promise<void> {
+    const { name } = definition.metadata;
+    const channel: Channel = {
+      definition,
+      digest: canonicalJson(definition),
+      adapter: undefined,
+      status: 'stopped',
+      error: null,
+      lastInAt: null,
+      lastOutAt: null,
+    };
+    this.#channels.set(name, channel);
+    const setStatus = (status: ChannelStatus, error?: string): void => {
+      channel.status = status;
+      channel.error = error ?? null;
+      this.#deps.metrics.channelUp.set({ channel: name }, status === 'up' || status === 'standby' ? 1 : 0);
+    };
+    try {
+      channel.adapter = this.#createAdapter(channel, setStatus);
+      await channel.adapter.start();
+    } catch (error) {
+      const reason =
+        error instanceof AppError ? error.message : 'the channel could not be started; see the log';
+      this.#deps.logger.error({ error, channel: name }, 'channel not started');
+      setStatus('down', reason);
+    }
+  }
+
+  #createAdapter(
+    channel: Channel,
+    onStatus: (status: ChannelStatus, error?: string) => void,
+  ): ChannelAdapter {
+    const { definition } = channel;
+    const { platform, typing } = definition.spec;
+    const factory = { ...builtInChannels, ...this.#deps.adapters }[platform];
+    if (factory === undefined) {
+      throw new AppError(
+        'invalid_definition',
+        `channel "${definition.metadata.name}": there is no adapter for "${platform}"`,
+      );
+    }
+    const logger = this.#deps.logger.child({ channel: definition.metadata.name, platform });
+    const acceptor = new MessageAcceptor(
+      {
+        ...this.#deps,
+        logger,
+        state: this.#state,
+        onSubmitted: ({ runId, scope, message }) => {
+          if (typing) this.#typing.begin(runId, adapter, adapter.replyAddress(message));
+          void this.#watch(runId, scope);
+        },
+      },
+      definition,
+      () => adapter,
+    );
+    const adapter: ChannelAdapter = factory({
+      definition,
+      clock: this.#deps.clock,
+      logger,
+      state: this.#state,
+      commands: chatCommands,
+      createEgress: this.#deps.createEgress,
+      allowPrivate: this.#deps.allowPrivate,
+      accept: (message) => {
+        channel.lastInAt = this.#deps.clock.now();
+        return acceptor.accept(message);
+      },
+      onStatus,
+    });
+    return adapter;
+  }
+
+  /** Delivers as soon as the run has ended, and ends "typing" also where another process delivers. */
+  async #watch(runId: string, scope: Scope): Promise<void> {
+    const deadline = withDeadline(this.#deps.clock, longestWatchMs, this.#watching.signal);
+    try {
+      await this.#deps.runs.response(scope, runId, { signal: deadline.signal });
+      this.#delivery.wake();
+      this.#deps.clock.after(typingGraceMs, () => this.#typing.end(runId));
+    } catch {
+      this.#typing.end(runId);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async #stopChannel(channel: Channel): Promise<void> {
+    this.#deps.metrics.channelUp.remove({ channel: channel.definition.metadata.name });
+    try {
+      await channel.adapter?.stop();
+    } catch (error) {
+      this.#deps.logger.error(
+        { error, channel: channel.definition.metadata.name },
+        'channel did not stop cleanly',
+      );
+    }
+  }
+}
+
+/** Channels over the given parts; `apply` tells which. */
+export function createChannelHub(deps: ChannelHubDeps): ChannelHub {
+  return new ChannelHub(deps);
+}

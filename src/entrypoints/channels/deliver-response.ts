@@ -1,0 +1,166 @@
+import type { Clock, Logger } from '../../base/index.ts';
+import type { Metrics } from '../../platform/observability/index.ts';
+import type { ReplyAddress } from '../../protocol/index.ts';
+import type { AccountPacer } from './account-pacer.ts';
+import { backOffMs } from './back-off.ts';
+import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
+import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
+import { emptyAnswer, responseText } from './response-text.ts';
+import { SendError } from './send-error.ts';
+
+/** How hard delivery tries. */
+export interface DeliverySettings {
+  /** Failed sends of one response before it goes to the dead-letter desk; waits that the platform asks for do not count. */
+  readonly maxAttempts: number;
+  /** A response older than this is no longer sent. */
+  readonly maxAgeMs: number;
+  /** When the platform's answer was lost: send again, possibly twice, or leave it to an operator. */
+  readonly onAmbiguous: 'retry' | 'hold';
+  /** First wait after a failed send; doubles up to `maxBackOffMs`. */
+  readonly backOffMs: number;
+  readonly maxBackOffMs: number;
+  /** Deliveries side by side. Most of their time is waiting. */
+  readonly concurrency: number;
+}
+
+export const defaultDeliverySettings: DeliverySettings = {
+  maxAttempts: 12,
+  maxAgeMs: 24 * 3_600_000,
+  onAmbiguous: 'retry',
+  backOffMs: 1000,
+  maxBackOffMs: 120_000,
+  concurrency: 100,
+};
+
+/** What sending one response stands on. */
+export interface DeliverResponseDeps {
+  readonly store: DeliveryStore;
+  readonly pacer: AccountPacer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly settings: DeliverySettings;
+}
+
+/** `waiting` aborts waits between sends, `sending` also a send under way. */
+export interface DeliverySignals {
+  readonly waiting: AbortSignal;
+  readonly sending: AbortSignal;
+}
+
+/**
+ * Sends a response chunk by chunk, from its cursor on. A chunk that the platform accepted is noted before the next one
+ * is sent. Returns how it ended; throws only when the process stops, the database fails or another process delivers.
+ */
+export async function deliverResponse(
+  deps: DeliverResponseDeps,
+  adapterOf: (channel: string) => ChannelAdapter | undefined,
+  delivery: Delivery,
+  signals: DeliverySignals,
+): Promise<DeliveryEnd> {
+  const state = { attempts: delivery.attempts };
+  let chunks: readonly Chunk[] | undefined;
+  for (let cursor = delivery.cursor; ; cursor += 1) {
+    const sent = await untilSettled(deps, delivery, state, signals, async () => {
+      const adapter = adapterFor(adapterOf, delivery);
+      chunks ??= render(adapter, delivery);
+      const chunk = chunks[cursor];
+      if (chunk === undefined) return { done: true };
+      signals.waiting.throwIfAborted();
+      await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
+      return { id: await adapter.sendChunk(addressOf(delivery, cursor), chunk, { signal: signals.sending }) };
+    });
+    if ('status' in sent) return sent;
+    if ('done' in sent) return { status: 'sent' };
+    await deps.store.advance(delivery.outboxId, cursor, sent.id);
+  }
+}
+
+type ChunkOutcome = { readonly done: true } | { readonly id: string };
+
+/** Repeats a send until it succeeded or there is no point in it any more. */
+async function untilSettled(
+  deps: DeliverResponseDeps,
+  delivery: Delivery,
+  state: { attempts: number },
+  signals: DeliverySignals,
+  send: () => Promise<ChunkOutcome>,
+): Promise<ChunkOutcome | DeliveryEnd> {
+  const { pacer, clock, settings, store } = deps;
+  for (;;) {
+    if (clock.now() - delivery.createdAtMs > settings.maxAgeMs) {
+      return { status: 'failed', error: 'the response became too old to be sent' };
+    }
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof SendError)) throw error;
+      count(deps, delivery, error);
+      if (error.verdict === 'permanent') return { status: 'failed', error: error.message };
+      if (error.verdict === 'ambiguous' && settings.onAmbiguous === 'hold') {
+        return { status: 'unknown', error: error.message };
+      }
+      const { retryAfterMs } = error;
+      if (retryAfterMs === undefined) {
+        state.attempts += 1;
+        await store.noteFailure(delivery.outboxId, error.message);
+        if (state.attempts >= settings.maxAttempts) {
+          return { status: 'failed', error: `given up after ${state.attempts} attempts: ${error.message}` };
+        }
+      }
+      const backOff = { baseMs: settings.backOffMs, maxMs: settings.maxBackOffMs };
+      const wait = retryAfterMs ?? backOffMs(state.attempts, backOff);
+      if (error.pauses === 'account') pacer.pause(accountOf(delivery), wait);
+      else await clock.sleep(wait, { signal: signals.waiting });
+    }
+  }
+}
+
+/** Asked for each send: a reload may have replaced the channel meanwhile. */
+function adapterFor(
+  adapterOf: (channel: string) => ChannelAdapter | undefined,
+  { address }: Delivery,
+): ChannelAdapter {
+  const adapter = adapterOf(address.channel);
+  if (adapter === undefined) {
+    throw new SendError('retry', `there is no running channel "${address.channel}" to answer through`);
+  }
+  if (adapter.accountId !== address.accountId) {
+    throw new SendError(
+      'permanent',
+      `channel "${address.channel}" now speaks for account ${adapter.accountId}, the answer belongs to ${address.accountId}`,
+    );
+  }
+  return adapter;
+}
+
+/** Never without a chunk: also an answer of nothing but blank code gets a message. */
+function render(adapter: ChannelAdapter, { response }: Delivery): readonly Chunk[] {
+  const chunks = adapter.render(responseText(response));
+  return chunks.length > 0 ? chunks : adapter.render(emptyAnswer);
+}
+
+function accountOf({ address }: Delivery): string {
+  return `${address.platform}:${address.accountId}`;
+}
+
+/** Only the first chunk quotes the message that it answers. */
+function addressOf({ address }: Delivery, cursor: number): ReplyAddress {
+  if (cursor === 0) return address;
+  const { replyToMessageId: _quoted, ...unquoted } = address;
+  return unquoted;
+}
+
+function count(deps: DeliverResponseDeps, delivery: Delivery, error: SendError): void {
+  const status = error.code === 'rate_limited' ? 'rate_limited' : error.verdict;
+  deps.metrics.channelMessages.inc({ channel: delivery.address.channel, direction: 'out', status });
+  deps.logger.warn(
+    {
+      outboxId: delivery.outboxId,
+      channel: delivery.address.channel,
+      verdict: error.verdict,
+      reason: error.message,
+    },
+    'a message was not confirmed by the platform',
+  );
+}

@@ -1,0 +1,141 @@
+import { sql } from 'kysely';
+import { AppError, isJsonObject, type IdGenerator } from '../../base/index.ts';
+import type { Queue, QueueJob } from '../../platform/queue/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import { defaultTenant, type AgentResponse, type ReplyAddress } from '../../protocol/index.ts';
+
+/** A response on its way to a platform. */
+export interface Delivery {
+  readonly outboxId: string;
+  readonly tenant: string;
+  readonly address: ReplyAddress;
+  readonly response: AgentResponse;
+  /** Chunks that the platform has accepted. */
+  readonly cursor: number;
+  /** Failed sends so far. */
+  readonly attempts: number;
+  readonly createdAtMs: number;
+}
+
+/** How a delivery ended. `unknown`: sent, but the platform's answer was lost. */
+export interface DeliveryEnd {
+  readonly status: 'sent' | 'failed' | 'unknown';
+  readonly error?: string;
+}
+
+interface OutboxRow {
+  id: string;
+  tenant: string;
+  reply_to: ReplyAddress | null;
+  response: unknown;
+  cursor: number;
+  attempts: number;
+  created_at: Date;
+}
+
+/** Marks of deliveries in `channel_state`: which process holds which job. */
+export const deliveryMarks = { channel: 'deliveries', held: 'held', worker: 'worker' } as const;
+
+/** Deliveries in the database: the outbox, and who holds what. */
+export class DeliveryStore {
+  readonly #deps: { readonly storage: Storage; readonly queue: Queue; readonly ids: IdGenerator };
+  readonly #workerId: string;
+
+  constructor(deps: { storage: Storage; queue: Queue; ids: IdGenerator }, workerId: string) {
+    this.#deps = deps;
+    this.#workerId = workerId;
+  }
+
+  /** Takes a delivery and notes which process holds its job; `undefined` when there is nothing left to deliver. */
+  async begin(outboxId: string, jobId: string): Promise<Delivery | undefined> {
+    const { rows } = await sql<OutboxRow>`
+      with taken as (
+        update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
+        returning id, tenant, reply_to, response, cursor, attempts, created_at
+      ), held as (
+        insert into channel_state (tenant, channel, account_id, key, value, updated_at)
+        select ${defaultTenant}, ${deliveryMarks.channel}, ${jobId}, ${deliveryMarks.held},
+          jsonb_build_object('worker', ${this.#workerId}::text), now() from taken
+        on conflict (tenant, channel, account_id, key)
+          do update set value = excluded.value, updated_at = excluded.updated_at
+      )
+      select * from taken`.execute(this.#deps.storage.db);
+    const row = rows[0];
+    if (row === undefined || row.reply_to === null || !isJsonObject(row.response)) return undefined;
+    return {
+      outboxId: row.id,
+      tenant: row.tenant,
+      address: row.reply_to,
+      response: row.response as unknown as AgentResponse,
+      cursor: row.cursor,
+      attempts: row.attempts,
+      createdAtMs: new Date(row.created_at).getTime(),
+    };
+  }
+
+  /** Notes that the platform has accepted the chunk at `cursor`. Error: `conflict` when another process delivers too. */
+  async advance(outboxId: string, cursor: number, platformId: string): Promise<void> {
+    const result = await sql`
+      update outbox set cursor = ${cursor + 1}::int, platform_ids = platform_ids || ${JSON.stringify([platformId])}::jsonb
+      where id = ${outboxId} and cursor = ${cursor}::int and status = 'sending'`.execute(
+      this.#deps.storage.db,
+    );
+    if (result.numAffectedRows !== 1n) {
+      throw new AppError('conflict', `response "${outboxId}" is being delivered by another process`);
+    }
+  }
+
+  async noteFailure(outboxId: string, error: string): Promise<void> {
+    await sql`
+      update outbox set attempts = attempts + 1, last_error = ${error.slice(0, 1000)}
+      where id = ${outboxId}`.execute(this.#deps.storage.db);
+  }
+
+  /** Ends a delivery and its job in one transaction; what did not arrive goes to the dead-letter desk. */
+  async settle(job: QueueJob, delivery: Delivery, end: DeliveryEnd, nowMs: number): Promise<void> {
+    const { storage, queue, ids } = this.#deps;
+    const now = new Date(nowMs);
+    await storage.transaction(async (trx) => {
+      await trx
+        .updateTable('outbox')
+        .set({
+          status: end.status,
+          ...(end.error === undefined ? {} : { last_error: end.error.slice(0, 1000) }),
+          ...(end.status === 'sent' ? { sent_at: now } : {}),
+        })
+        .where('id', '=', delivery.outboxId)
+        .execute();
+      if (end.status !== 'sent') {
+        await trx
+          .insertInto('dead_letters')
+          .values({
+            id: ids('dlq'),
+            tenant: delivery.tenant,
+            kind: 'delivery',
+            ref_id: delivery.outboxId,
+            reason: end.error ?? 'the platform did not confirm the message',
+            created_at: now,
+          })
+          .execute();
+      }
+      await this.#unmark(job.id).execute(trx);
+      if (!(await queue.complete(job, trx))) {
+        throw new AppError(
+          'conflict',
+          `response "${delivery.outboxId}" is being delivered by another process`,
+        );
+      }
+    });
+  }
+
+  /** Forgets that this process holds a job. */
+  async letGo(jobId: string): Promise<void> {
+    await this.#unmark(jobId).execute(this.#deps.storage.db);
+  }
+
+  #unmark(jobId: string) {
+    return sql`
+      delete from channel_state where tenant = ${defaultTenant} and channel = ${deliveryMarks.channel}
+        and account_id = ${jobId} and key = ${deliveryMarks.held} and value->>'worker' = ${this.#workerId}`;
+  }
+}

@@ -1,0 +1,109 @@
+import type { Clock, IdGenerator, Logger, Service } from '../../base/index.ts';
+import type { Metrics } from '../../platform/observability/index.ts';
+import type { Queue, QueueConsumer, QueueJob } from '../../platform/queue/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import { AccountPacer } from './account-pacer.ts';
+import type { ChannelAdapter } from './channel-adapter.ts';
+import { deliverResponse, type DeliverySettings } from './deliver-response.ts';
+import { DeliveryLease } from './delivery-lease.ts';
+import { DeliveryStore, type DeliveryEnd } from './delivery-store.ts';
+
+const drainMs = 5000;
+// How late a delivery that was handed back is looked at again; new ones are told at once.
+const pollIntervalMs = 2000;
+
+/** What the delivery of responses stands on. */
+export interface DeliveryWorkerDeps {
+  readonly storage: Storage;
+  readonly queue: Queue;
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly settings: DeliverySettings;
+}
+
+/** What the worker asks of and tells the channels. */
+export interface DeliveryWorkerParts {
+  readonly adapterOf: (channel: string) => ChannelAdapter | undefined;
+  readonly onSettled: (delivered: { channel: string; runId: string; end: DeliveryEnd }) => void;
+}
+
+/** Delivers responses from the queue `deliveries`, in order per conversation. */
+export class DeliveryWorker implements Service {
+  readonly name = 'delivery';
+  readonly #deps: DeliveryWorkerDeps;
+  readonly #parts: DeliveryWorkerParts;
+  readonly #store: DeliveryStore;
+  readonly #lease: DeliveryLease;
+  readonly #pacer: AccountPacer;
+  #running: { consumer: QueueConsumer; waiting: AbortController; sending: AbortController } | undefined;
+
+  constructor(deps: DeliveryWorkerDeps, parts: DeliveryWorkerParts) {
+    this.#deps = deps;
+    this.#parts = parts;
+    const workerId = deps.ids('wrk');
+    this.#store = new DeliveryStore(deps, workerId);
+    this.#lease = new DeliveryLease(deps, { workerId, onReleased: () => this.wake() });
+    this.#pacer = new AccountPacer(deps.clock);
+  }
+
+  async start(): Promise<void> {
+    if (this.#running !== undefined) return;
+    await this.#lease.start();
+    const { queue, settings } = this.#deps;
+    const waiting = new AbortController();
+    const sending = new AbortController();
+    const consumer = queue.consume(
+      'deliveries',
+      { concurrency: settings.concurrency, pollIntervalMs },
+      (job) => this.#deliver(job, { waiting: waiting.signal, sending: sending.signal }),
+    );
+    this.#running = { consumer, waiting, sending };
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    // A send under way may end; waits are cut short and their jobs go back to the queue.
+    running.waiting.abort(new Error('the process is stopping'));
+    const cancel = this.#deps.clock.after(drainMs, () =>
+      running.sending.abort(new Error('the process is stopping')),
+    );
+    await running.consumer.stop();
+    cancel();
+    await this.#lease.stop();
+  }
+
+  /** Looks for deliveries now. */
+  wake(): void {
+    this.#running?.consumer.wake();
+  }
+
+  async #deliver(job: QueueJob, signals: { waiting: AbortSignal; sending: AbortSignal }): Promise<void> {
+    const outboxId = job.payload['outboxId'];
+    if (typeof outboxId !== 'string') {
+      this.#deps.logger.error({ jobId: job.id }, 'a delivery job names no response and was dropped');
+      return;
+    }
+    const delivery = await this.#store.begin(outboxId, job.id);
+    if (delivery === undefined) return;
+    let end: DeliveryEnd;
+    try {
+      end = await deliverResponse(
+        { ...this.#deps, store: this.#store, pacer: this.#pacer },
+        this.#parts.adapterOf,
+        delivery,
+        signals,
+      );
+      await this.#store.settle(job, delivery, end, this.#deps.clock.now());
+    } catch (error) {
+      await this.#store.letGo(job.id).catch(() => undefined);
+      throw error;
+    }
+    const { channel } = delivery.address;
+    this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
+    this.#parts.onSettled({ channel, runId: delivery.response.runId, end });
+  }
+}

@@ -1,0 +1,82 @@
+import { isJsonObject, type JsonObject } from '../../../base/index.ts';
+import type { ReplyAddress } from '../../../protocol/index.ts';
+import type { Chunk } from '../channel-adapter.ts';
+import { SendError } from '../send-error.ts';
+import { TelegramApiError, type TelegramApi } from './telegram-api.ts';
+
+const sendTimeoutMs = 20_000;
+
+/** Sends one chunk as HTML, and as plain text where Telegram cannot read the markup. Returns the message id. */
+export async function sendTelegramChunk(
+  api: TelegramApi,
+  address: ReplyAddress,
+  chunk: Chunk,
+  signal: AbortSignal,
+): Promise<string> {
+  const target = targetOf(address);
+  const send = (content: JsonObject): Promise<string> =>
+    callAsSend(async () => {
+      const sent = await api('sendMessage', { ...target, ...content }, { signal, timeoutMs: sendTimeoutMs });
+      return isJsonObject(sent) && typeof sent['message_id'] === 'number' ? String(sent['message_id']) : '';
+    });
+  const preview = { link_preview_options: { is_disabled: true } };
+  try {
+    return await send({ text: chunk.body, parse_mode: 'HTML', ...preview });
+  } catch (error) {
+    if (error instanceof SendError && /can't parse entities/i.test(error.message)) {
+      return send({ text: chunk.plain, ...preview });
+    }
+    throw error;
+  }
+}
+
+/** Shows "typing" for up to five seconds. */
+export async function sendTelegramTyping(
+  api: TelegramApi,
+  address: ReplyAddress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { chat_id, message_thread_id } = targetOf(address);
+  const parameters = {
+    chat_id,
+    action: 'typing',
+    ...(message_thread_id === undefined ? {} : { message_thread_id }),
+  };
+  await callAsSend(() => api('sendChatAction', parameters, { signal, timeoutMs: 5000 }));
+}
+
+function targetOf(address: ReplyAddress): JsonObject {
+  return {
+    chat_id: address.chatId,
+    ...(address.threadId === undefined ? {} : { message_thread_id: Number(address.threadId) }),
+    ...(address.replyToMessageId === undefined
+      ? {}
+      : {
+          reply_parameters: {
+            message_id: Number(address.replyToMessageId),
+            allow_sending_without_reply: true,
+          },
+        }),
+  };
+}
+
+/** Runs a call and tells what its failure means for the message. */
+async function callAsSend<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof TelegramApiError)) throw error;
+    const { errorCode, message, retryAfterMs } = error;
+    if (errorCode === 0) throw new SendError(error.mayHaveArrived ? 'ambiguous' : 'retry', message);
+    if (errorCode === 429) {
+      // Telegram holds the whole bot back, not only the chat.
+      throw new SendError('retry', message, {
+        code: 'rate_limited',
+        retryAfterMs: retryAfterMs ?? 5000,
+        pauses: 'account',
+      });
+    }
+    if (errorCode >= 500) throw new SendError('retry', message);
+    throw new SendError('permanent', message, { unauthorized: errorCode === 401 || errorCode === 403 });
+  }
+}

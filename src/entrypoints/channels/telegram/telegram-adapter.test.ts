@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger, systemClock } from '../../../base/index.ts';
+import { channelDefinition, type Message } from '../../../protocol/index.ts';
+import { createDirectEgress, FakeTelegram } from '../../../testing/channels.ts';
+import { describeChannelAdapter } from '../../../testing/contracts/channel-contract.ts';
+import type { ChannelAdapterContext, ChannelStatus } from '../channel-adapter.ts';
+import type { ChannelState } from '../channel-state.ts';
+import { createTelegramAdapter } from './telegram-adapter.ts';
+
+const noState: ChannelState = {
+  get: () => Promise.resolve(undefined),
+  set: () => Promise.resolve(),
+  raise: () => Promise.resolve(),
+  delete: () => Promise.resolve(),
+  acquireLease: () => Promise.resolve(true),
+  releaseLease: () => Promise.resolve(),
+};
+
+function contextFor(spec: object, more: Partial<ChannelAdapterContext> = {}): ChannelAdapterContext {
+  return {
+    definition: channelDefinition.parse({
+      apiVersion: 'agent33/v1',
+      kind: 'Channel',
+      metadata: { name: 'telegram' },
+      spec: { platform: 'telegram', agent: 'a', token: '4242:secret', ...spec },
+    }),
+    clock: systemClock,
+    logger: silentLogger,
+    state: noState,
+    commands: [{ name: 'help', description: 'Help' }],
+    createEgress: createDirectEgress,
+    allowPrivate: [],
+    accept: () => Promise.resolve({ outcome: 'submitted' }),
+    onStatus: () => {},
+    ...more,
+  };
+}
+
+const secret = 'a-secret-of-some-length';
+
+describeChannelAdapter('Telegram', async () => {
+  const telegram = await FakeTelegram.start();
+  let next = 1;
+  return {
+    adapter: createTelegramAdapter(
+      contextFor({ token: telegram.token, apiBase: telegram.apiBase, mode: 'webhook', webhook: { secret } }),
+    ),
+    update: (text) => ({
+      update_id: next++,
+      message: { message_id: next, date: 1, chat: { id: 7, type: 'private' }, from: { id: 7 }, text },
+    }),
+    forged: [
+      { headers: {}, body: new Uint8Array() },
+      { headers: { 'x-telegram-bot-api-secret-token': '' }, body: new Uint8Array() },
+      { headers: { 'x-telegram-bot-api-secret-token': `${secret}x` }, body: new Uint8Array() },
+    ],
+    sent: () => telegram.messages.map((message) => message.text),
+    close: () => telegram.stop(),
+  };
+});
+
+describe('the Telegram adapter', () => {
+  it.each([
+    [{ token: 'nonsense' }, 'spec.token'],
+    [{ mode: 'webhook' }, 'spec.webhook.secret'],
+  ])('refuses a definition that cannot work: %j', (spec, part) => {
+    expect(() => createTelegramAdapter(contextFor(spec))).toThrow(part);
+  });
+
+  it('checks the secret of webhook calls', () => {
+    const adapter = createTelegramAdapter(contextFor({ mode: 'webhook', webhook: { secret } }));
+    const headers = { 'x-telegram-bot-api-secret-token': secret };
+    expect(adapter.verify({ headers, body: new Uint8Array() })).toBe(true);
+    const polling = createTelegramAdapter(contextFor({ webhook: { secret } }));
+    expect(polling.verify({ headers, body: new Uint8Array() })).toBe(false);
+  });
+
+  it('hands messages to whoever waits for them, and keeps its token out of errors', async () => {
+    const telegram = await FakeTelegram.start();
+    const statuses: ChannelStatus[] = [];
+    const adapter = createTelegramAdapter(
+      contextFor(
+        { token: telegram.token, apiBase: telegram.apiBase, pollTimeout: '1s' },
+        { onStatus: (status) => statuses.push(status) },
+      ),
+    );
+    try {
+      const first: Promise<Message> = adapter.receive();
+      await adapter.start();
+      telegram.userSays({ chatId: 7, text: 'one' });
+      telegram.userSays({ chatId: 7, text: 'two' });
+      expect((await first).text).toBe('one');
+      expect((await adapter.receive()).text).toBe('two');
+      await telegram.stop();
+      const failed = await adapter.send('7', 'hello').catch((error: unknown) => error);
+      expect(failed).toMatchObject({ name: 'SendError' });
+      expect(JSON.stringify(failed) + String(failed)).not.toContain(telegram.token);
+    } finally {
+      await adapter.stop();
+    }
+    expect(statuses.at(0)).toBe('connecting');
+    expect(statuses).toContain('up');
+    expect(statuses.at(-1)).toBe('stopped');
+  });
+});

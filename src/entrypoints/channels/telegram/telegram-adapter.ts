@@ -1,0 +1,265 @@
+import { AppError, isJsonObject, withDeadline } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
+import type { Message, ReplyAddress } from '../../../protocol/index.ts';
+import { backOffMs } from '../back-off.ts';
+import type {
+  Acceptance,
+  ChannelAdapter,
+  ChannelAdapterContext,
+  ChannelCapabilities,
+  Chunk,
+  ParsedUpdate,
+  RawWebhook,
+} from '../channel-adapter.ts';
+import { MessageBuffer } from '../message-buffer.ts';
+import { parseTelegramUpdate, type BotIdentity } from './parse-update.ts';
+import { isFatal, pollTelegram } from './poller.ts';
+import { renderTelegramHtml } from './render-html.ts';
+import { sendTelegramChunk, sendTelegramTyping } from './send-chunk.ts';
+import { createTelegramApi, TelegramApiError, type TelegramApi } from './telegram-api.ts';
+import { verifyTelegramSecret } from './verify-secret.ts';
+
+const callTimeoutMs = 10_000;
+const maxAnswerBytes = 20_000_000;
+
+/** Telegram through the Bot API: long polling or webhook, text in, Markdown out. */
+export function createTelegramAdapter(context: ChannelAdapterContext): ChannelAdapter {
+  return new TelegramAdapter(context);
+}
+
+class TelegramAdapter implements ChannelAdapter {
+  readonly platform = 'telegram';
+  readonly accountId: string;
+  readonly capabilities: ChannelCapabilities = {
+    maxTextLength: 4096,
+    unit: 'utf16',
+    edit: true,
+    typingIntervalMs: 4000,
+    threads: true,
+    sendsPerSecond: 25,
+  };
+  readonly #context: ChannelAdapterContext;
+  readonly #api: TelegramApi;
+  #egress: EgressClient | undefined;
+  readonly #buffer = new MessageBuffer();
+  #bot: BotIdentity | undefined;
+  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+
+  constructor(context: ChannelAdapterContext) {
+    const { spec, metadata } = context.definition;
+    const account = /^(\d+):\S+$/.exec(spec.token)?.[1];
+    if (account === undefined) {
+      throw new AppError(
+        'invalid_definition',
+        `channel "${metadata.name}": spec.token is no Telegram bot token; expected the form 123456:ABC… that @BotFather gives`,
+      );
+    }
+    if (spec.mode === 'webhook' && spec.webhook === undefined) {
+      throw new AppError(
+        'invalid_definition',
+        `channel "${metadata.name}": mode "webhook" needs spec.webhook.secret`,
+      );
+    }
+    this.#context = context;
+    this.accountId = account;
+    this.#api = createTelegramApi({
+      egress: () => this.#connections(),
+      apiBase: spec.apiBase,
+      token: spec.token,
+    });
+  }
+
+  start(): Promise<void> {
+    if (this.#running === undefined) {
+      const controller = new AbortController();
+      this.#context.onStatus('connecting');
+      this.#running = { controller, done: this.#run(controller.signal) };
+    }
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
+    await running.done;
+    this.#running = undefined;
+    this.#context.onStatus('stopped');
+    const egress = this.#egress;
+    this.#egress = undefined;
+    await egress?.close();
+  }
+
+  #connections(): EgressClient {
+    this.#egress ??= this.#context.createEgress({
+      allowPrivate: this.#context.allowPrivate,
+      hosts: [new URL(this.#context.definition.spec.apiBase).hostname],
+      maxBodyBytes: maxAnswerBytes,
+    });
+    return this.#egress;
+  }
+
+  verify(raw: RawWebhook): boolean {
+    const { mode, webhook } = this.#context.definition.spec;
+    return mode === 'webhook' && verifyTelegramSecret(raw, webhook?.secret);
+  }
+
+  parse(update: unknown): ParsedUpdate {
+    const bot = this.#bot ?? { id: this.accountId, username: '' };
+    return parseTelegramUpdate(update, bot, this.#context.clock.now());
+  }
+
+  enqueueWebhookUpdate(update: unknown): Promise<Acceptance> {
+    if (this.#running === undefined || this.#bot === undefined) {
+      return Promise.reject(new AppError('not_ready', 'the channel is not connected to Telegram yet'));
+    }
+    return this.#accept(update);
+  }
+
+  conversation(message: Message): string {
+    const topic = message.thread_id === undefined ? '' : `:topic:${message.thread_id}`;
+    return `telegram:${message.account_id}:${message.channel_id}${topic}`;
+  }
+
+  replyAddress(message: Message): ReplyAddress {
+    return {
+      channel: this.#context.definition.metadata.name,
+      platform: this.platform,
+      accountId: this.accountId,
+      chatId: message.channel_id,
+      ...(message.thread_id === undefined ? {} : { threadId: message.thread_id }),
+      // In a group the answer has to show which message it answers.
+      ...(message.chat_type === 'dm' || message.message_id === undefined
+        ? {}
+        : { replyToMessageId: message.message_id }),
+    };
+  }
+
+  render(markdown: string): readonly Chunk[] {
+    return renderTelegramHtml(markdown, this.capabilities.maxTextLength);
+  }
+
+  sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string> {
+    return sendTelegramChunk(this.#api, address, chunk, options.signal);
+  }
+
+  typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {
+    return sendTelegramTyping(this.#api, address, options.signal);
+  }
+
+  async send(channelId: string, text: string): Promise<void> {
+    const channel = this.#context.definition.metadata.name;
+    const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
+    const deadline = withDeadline(this.#context.clock, 60_000, this.#running?.controller.signal);
+    try {
+      for (const chunk of this.render(text))
+        await this.sendChunk(address, chunk, { signal: deadline.signal });
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  receive(options: { signal?: AbortSignal } = {}): Promise<Message> {
+    return this.#buffer.next(options.signal);
+  }
+
+  async #accept(update: unknown): Promise<Acceptance> {
+    const parsed = this.parse(update);
+    if (parsed.message === undefined) {
+      this.#context.logger.debug({ reason: parsed.ignored }, 'update ignored');
+      return { outcome: 'ignored' };
+    }
+    const acceptance = await this.#context.accept(parsed.message);
+    this.#buffer.push(parsed.message);
+    return acceptance;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#connect(signal);
+      if (this.#context.definition.spec.mode === 'webhook') {
+        this.#context.onStatus('up');
+        return;
+      }
+      const { clock, state, logger, onStatus, definition } = this.#context;
+      await pollTelegram(
+        {
+          clock,
+          state,
+          logger,
+          onStatus,
+          api: this.#api,
+          botId: this.accountId,
+          pollTimeoutMs: definition.spec.pollTimeout,
+          accept: (update) => this.#accept(update),
+        },
+        signal,
+      );
+    } catch (error) {
+      if (signal.aborted) return;
+      const reason = describeFatal(error);
+      this.#context.logger.error({ reason }, 'channel is down');
+      this.#context.onStatus('down', reason);
+    }
+  }
+
+  /** Repeats until Telegram has answered; throws what no repetition heals. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#introduce(signal);
+        return;
+      } catch (error) {
+        if (signal.aborted || isFatal(error) || !(error instanceof TelegramApiError)) throw error;
+        this.#context.onStatus('connecting', error.message);
+        this.#context.logger.warn(
+          { reason: error.message, attempt },
+          'connecting failed and will be tried again',
+        );
+        const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
+        await this.#context.clock.sleep(wait, { signal });
+      }
+    }
+  }
+
+  async #introduce(signal: AbortSignal): Promise<void> {
+    const { definition, commands, logger } = this.#context;
+    const options = { signal, timeoutMs: callTimeoutMs };
+    const me = await this.#api('getMe', {}, options);
+    const username = isJsonObject(me) && typeof me['username'] === 'string' ? me['username'] : '';
+    if (definition.spec.mode === 'polling') {
+      await this.#api('deleteWebhook', {}, options);
+    } else if (definition.spec.webhook?.url !== undefined) {
+      const { url, secret } = definition.spec.webhook;
+      const address = webhookAddress(url, definition.metadata.name);
+      await this.#api(
+        'setWebhook',
+        { url: address, secret_token: secret, allowed_updates: ['message'] },
+        options,
+      );
+    }
+    this.#bot = { id: this.accountId, username };
+    const menu = commands.map(({ name, description }) => ({ command: name, description }));
+    await this.#api('setMyCommands', { commands: menu }, options).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      logger.warn({ error }, 'the command menu could not be set');
+    });
+  }
+}
+
+/** A public address without a path gets the path of the channel's webhook. */
+function webhookAddress(url: string, channel: string): string {
+  const address = new URL(url);
+  if (address.pathname === '/') address.pathname = `/webhooks/telegram/${channel}`;
+  return address.href;
+}
+
+function describeFatal(error: unknown): string {
+  if (!(error instanceof TelegramApiError)) {
+    return error instanceof AppError ? error.message : 'an unexpected fault ended the channel; see the log';
+  }
+  if (error.errorCode === 409) {
+    return `${error.message}. Another program polls this bot or has set a webhook for it: stop that one, or use another bot token.`;
+  }
+  return `${error.message}. Check spec.token: @BotFather shows the bot's present token.`;
+}

@@ -1,0 +1,69 @@
+import { withDeadline, type Clock } from '../../base/index.ts';
+import type { ReplyAddress } from '../../protocol/index.ts';
+import type { ChannelAdapter } from './channel-adapter.ts';
+import { SendError } from './send-error.ts';
+
+const longestTypingMs = 5 * 60_000;
+const mostFailures = 3;
+const callTimeoutMs = 4000;
+
+/**
+ * Shows "typing" for runs under way. Best effort: ends by itself after five minutes, after three failures in a row, and
+ * at once when the platform refuses the credentials; nothing is ever repeated.
+ */
+export class TypingIndicators {
+  readonly #deps: { readonly clock: Clock };
+  readonly #active = new Map<string, () => void>();
+
+  constructor(deps: { clock: Clock }) {
+    this.#deps = deps;
+  }
+
+  /** Begins for a run, unless the platform shows no typing. */
+  begin(runId: string, adapter: ChannelAdapter, address: ReplyAddress): void {
+    const interval = adapter.capabilities.typingIntervalMs;
+    if (interval === undefined || this.#active.has(runId)) return;
+    const { clock } = this.#deps;
+    const until = clock.now() + longestTypingMs;
+    const stopped = new AbortController();
+    let failures = 0;
+    let cancel = (): void => {};
+    const show = async (): Promise<void> => {
+      if (clock.now() >= until) {
+        this.end(runId);
+        return;
+      }
+      const deadline = withDeadline(clock, callTimeoutMs, stopped.signal);
+      try {
+        await adapter.typing(address, { signal: deadline.signal });
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        const refused = error instanceof SendError && error.unauthorized;
+        if (refused || failures >= mostFailures) this.end(runId);
+      } finally {
+        deadline.clear();
+      }
+      if (!stopped.signal.aborted) cancel = clock.after(interval, () => void show());
+    };
+    this.#active.set(runId, () => {
+      stopped.abort(new Error('typing has ended'));
+      cancel();
+    });
+    void show();
+  }
+
+  /** Ends for a run; one that shows nothing is no fault. */
+  end(runId: string): void {
+    this.#active.get(runId)?.();
+    this.#active.delete(runId);
+  }
+
+  endAll(): void {
+    for (const runId of this.#active.keys()) this.end(runId);
+  }
+
+  get size(): number {
+    return this.#active.size;
+  }
+}

@@ -1,0 +1,94 @@
+import { AppError } from '../../../base/index.ts';
+import type { ModelReference } from '../../../capabilities/models/index.ts';
+import type { StoredAgent } from '../../../engine/agents/index.ts';
+import type { Scope } from '../../../protocol/index.ts';
+import type { RouteDeps } from '../http-deps.ts';
+import { modelNotFound } from './openai-error.ts';
+
+/** What a model name of an OpenAI-compatible client means. */
+export type CompletionTarget =
+  | { readonly kind: 'agent'; readonly name: string; readonly updatedAt: string; readonly offline: boolean }
+  | { readonly kind: 'model'; readonly reference: ModelReference; readonly offline: boolean };
+
+/** Names under which agents are known to Open WebUI set-ups; the value of the `agentic` label that takes one over. */
+const aliases: Readonly<Record<string, string>> = {
+  'agentic-general': 'general',
+  'agentic-research': 'research',
+  'agentic-workflow': 'workflow',
+};
+
+const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
+
+type Deps = Pick<RouteDeps, 'agents' | 'models'>;
+
+/** Would the offline assistant answer? */
+function isOffline({ models }: Deps, reference: ModelReference | undefined): boolean {
+  try {
+    return models.resolve(reference).id.startsWith('offline/');
+  } catch {
+    // A model that cannot be resolved fails in the run, with its own words.
+    return false;
+  }
+}
+
+/** The agent behind an alias: one labelled for it, else the default one; `undefined` when there is no agent at all. */
+async function agentOfAlias({ agents }: Deps, scope: Scope, alias: string): Promise<StoredAgent | undefined> {
+  const labelled = (await agents.list(scope)).find(
+    ({ definition }) => definition.metadata.labels['agentic'] === aliases[alias],
+  );
+  if (labelled !== undefined) return labelled;
+  try {
+    return await agents.get(scope, await agents.defaultName(scope));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function agentOf(deps: Deps, scope: Scope, name: string): Promise<StoredAgent> {
+  try {
+    return await deps.agents.get(scope, name);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    const agent = aliases[name] === undefined ? undefined : await agentOfAlias(deps, scope, name);
+    if (agent !== undefined) return agent;
+    throw modelNotFound(name, ' GET /v1/models lists those that do.');
+  }
+}
+
+/** Finds what is meant: an agent by name or alias, or `provider/model`. Error: `not_found` (`model_not_found`). */
+export async function findCompletionTarget(
+  deps: Deps,
+  scope: Scope,
+  model: string,
+): Promise<CompletionTarget> {
+  if (!model.includes('/')) {
+    const { definition, updatedAt } = await agentOf(deps, scope, model);
+    const { name } = definition.metadata;
+    return { kind: 'agent', name, updatedAt, offline: isOffline(deps, definition.spec.model) };
+  }
+  try {
+    const reference = { name: model };
+    return { kind: 'model', reference, offline: deps.models.resolve(reference).id.startsWith('offline/') };
+  } catch (error) {
+    if (isNotFound(error)) throw modelNotFound(model, ` ${(error as AppError).message}`);
+    throw error;
+  }
+}
+
+/** Agents and the aliases that lead to one. */
+export async function listAgentModels(
+  { agents }: Deps,
+  scope: Scope,
+): Promise<readonly { readonly id: string; readonly updatedAt: string }[]> {
+  const all = await agents.list(scope);
+  const own = all.map(({ definition, updatedAt }) => ({
+    id: definition.metadata.name,
+    updatedAt,
+  }));
+  const taken = new Set(own.map(({ id }) => id));
+  const [first] = all;
+  if (first === undefined) return own;
+  const free = Object.keys(aliases).filter((alias) => !taken.has(alias));
+  return [...own, ...free.map((id) => ({ id, updatedAt: first.updatedAt }))];
+}

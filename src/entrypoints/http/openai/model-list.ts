@@ -1,0 +1,70 @@
+import type { ModelInfo } from '../../../capabilities/models/index.ts';
+import { hasScope, type Scope } from '../../../protocol/index.ts';
+import type { RouteDeps } from '../http-deps.ts';
+import { findCompletionTarget, listAgentModels } from './agent-models.ts';
+
+/** How long a list of a provider's models is used: clients ask often, providers answer slowly. */
+const freshMs = 10_000;
+
+/** An entry of `GET /v1/models`. */
+export interface WireModel {
+  readonly id: string;
+  readonly object: 'model';
+  readonly created: number;
+  readonly owned_by: string;
+  readonly name: string;
+}
+
+interface ModelList {
+  /** Agents for all, models of providers for those who may use them. */
+  all(scope: Scope, signal: AbortSignal): Promise<readonly WireModel[]>;
+  /** Error: `not_found`. */
+  get(scope: Scope, id: string): Promise<WireModel>;
+}
+
+/** What OpenAI-compatible clients see as models. */
+export function createModelList(deps: RouteDeps): ModelList {
+  const { clock, models } = deps;
+  const startedAt = Math.floor(clock.now() / 1000);
+  let cached: { readonly atMs: number; readonly list: Promise<readonly ModelInfo[]> } | undefined;
+
+  const entry = (id: string, ownedBy: string, created: number): WireModel => ({
+    id,
+    object: 'model',
+    created,
+    owned_by: ownedBy,
+    name: id,
+  });
+  const agentEntry = (id: string, updatedAt: string): WireModel =>
+    entry(id, 'agent33', Math.floor(Date.parse(updatedAt) / 1000));
+  const ofProviders = (signal: AbortSignal): Promise<readonly ModelInfo[]> => {
+    if (cached === undefined || clock.now() - cached.atMs >= freshMs) {
+      const list = models.listModels({ signal });
+      cached = { atMs: clock.now(), list };
+      list.catch(() => {
+        cached = undefined;
+      });
+    }
+    return cached.list;
+  };
+
+  return {
+    async all(scope, signal) {
+      const agents = (await listAgentModels(deps, scope)).map(({ id, updatedAt }) =>
+        agentEntry(id, updatedAt),
+      );
+      const mayUseModels = hasScope(scope, 'models:read') || hasScope(scope, 'models:invoke');
+      if (!mayUseModels) return agents;
+      const direct = await ofProviders(signal);
+      return [
+        ...agents,
+        ...direct.map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt)),
+      ];
+    },
+    async get(scope, id) {
+      const target = await findCompletionTarget(deps, scope, id);
+      if (target.kind === 'agent') return agentEntry(id, target.updatedAt);
+      return entry(id, id.split('/')[0] ?? '', startedAt);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { startCallerWait } from '../caller-wait.ts';
+import type { HttpApp, RouteDeps } from '../http-deps.ts';
+import { noteError } from '../problem.ts';
+import { answerChatCompletion } from './chat-completions.ts';
+import { chatRequest } from './chat-request.ts';
+import { createModelList } from './model-list.ts';
+import { sendOpenAIError } from './openai-error.ts';
+
+const tags = ['openai'];
+const wireModel = z
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: z.number(),
+    owned_by: z.string(),
+    name: z.string(),
+  })
+  .meta({ id: 'Model' });
+
+/** The door for OpenAI-compatible clients: agents and models under `/v1`, errors in OpenAI's shape. */
+export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
+  const list = createModelList(deps);
+  app.setErrorHandler((error, request, reply) =>
+    sendOpenAIError(reply, noteError(error, request, deps.logger)),
+  );
+
+  app.get(
+    '/v1/models',
+    {
+      config: { scopes: ['agents:read', 'agents:invoke', 'models:read', 'models:invoke'] },
+      schema: {
+        tags,
+        summary: 'Agents, and models of the providers',
+        response: { 200: z.object({ object: z.literal('list'), data: z.array(wireModel) }) },
+      },
+    },
+    async (request, reply) => {
+      const wait = startCallerWait(deps, reply);
+      try {
+        return { object: 'list' as const, data: [...(await list.all(request.scope, wait.signal))] };
+      } finally {
+        wait.clear();
+      }
+    },
+  );
+
+  app.get(
+    '/v1/models/*',
+    {
+      config: { scopes: ['agents:read', 'agents:invoke', 'models:read', 'models:invoke'] },
+      schema: {
+        tags,
+        summary: 'One of them',
+        params: z.object({ '*': z.string() }),
+        response: { 200: wireModel },
+      },
+    },
+    (request) => list.get(request.scope, request.params['*']),
+  );
+
+  app.post(
+    '/v1/chat/completions',
+    {
+      config: { scopes: ['agents:invoke', 'models:invoke'] },
+      schema: {
+        tags,
+        summary: 'Chat completions',
+        description:
+          '`model` is the name of an agent, `agentic-general`, `agentic-research`, `agentic-workflow`, or `provider/model`.',
+        body: chatRequest,
+      },
+    },
+    (request, reply) => answerChatCompletion(deps, request, reply, request.body),
+  );
+}

@@ -1,0 +1,2 @@
+export type * from './bus.ts';
+export { InProcessBus } from './in-process-bus.ts';

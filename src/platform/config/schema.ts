@@ -1,0 +1,147 @@
+import { z } from 'zod';
+
+const flag = z.stringbool().meta({ expects: 'true or false' });
+const optionalSecret = z.string().meta({ secret: true }).optional();
+const webAddress = z
+  .url({ protocol: /^https?$/ })
+  .meta({ expects: 'an address that begins with http:// or https://' })
+  .optional();
+const list = z
+  .string()
+  .meta({ expects: 'a comma-separated list' })
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+/** An address that may carry a password, of one of the given schemes. */
+const serviceAddress = (schemes: readonly string[]) =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)))
+    .meta({
+      secret: true,
+      expects: `an address that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    })
+    .optional();
+
+/** Every setting, by the name of its environment variable. Values come from the environment, then from `.env`. */
+export const configSchema = z.object({
+  AGENT33_ENV: z
+    .enum(['development', 'production'])
+    .default('development')
+    .describe('Kind of installation; production refuses weak secrets and unsafe listeners.'),
+  AGENT33_HOME: z
+    .string()
+    .default('.agent33')
+    .describe(
+      'Folder for the embedded database, credentials and generated schemas; relative to the project.',
+    ),
+  AGENT33_BOOTSTRAP_KEY: optionalSecret.describe('Admin API key to use instead of a generated one (a33_…).'),
+  AGENT33_WORKER: flag.default(true).describe('Does this process execute runs? false: it only accepts them.'),
+  API_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Beyond loopback it needs API_ALLOWED_HOSTS in production.'),
+  API_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .default(8000)
+    .describe('Port to listen on; 0 takes a free one.'),
+  API_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warning', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Log level.'),
+  API_SECRET_KEY: optionalSecret.describe(
+    'Secret for signed values such as page cursors, at least 32 bytes; generated at first start.',
+  ),
+  API_ALLOWED_HOSTS: list.describe(
+    'Host names by which browsers and clients may address this server, comma-separated; loopback names always work.',
+  ),
+  API_ALLOWED_ORIGINS: list.describe('Web origins that may call the API, comma-separated; none by default.'),
+  API_BODY_LIMIT_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(1_048_576)
+    .describe('Largest request body.'),
+  API_WAIT_TIMEOUT_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(300)
+    .describe('Longest time a waiting HTTP caller is kept; the run goes on.'),
+  DATABASE_URL: serviceAddress([
+    'postgresql',
+    'postgres',
+    'postgresql+asyncpg',
+    'postgresql+psycopg',
+  ]).describe(
+    'PostgreSQL address (postgresql://…, also postgresql+asyncpg://…); without it the embedded database is used.',
+  ),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(200)
+    .default(10)
+    .describe('Connections to PostgreSQL.'),
+  JWT_SECRET: optionalSecret.describe(
+    'Secret for signing tokens, at least 32 bytes; generated at first start.',
+  ),
+  JWT_ALGORITHM: z
+    .enum(['HS256', 'HS384', 'HS512'])
+    .default('HS256')
+    .describe('Signing algorithm of tokens.'),
+  JWT_EXPIRE_MINUTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(43_200)
+    .default(60)
+    .describe('Lifetime of tokens in minutes.'),
+  ENCRYPTION_KEY: optionalSecret.describe('Fernet key for data at rest; generated at first start.'),
+  OLLAMA_BASE_URL: webAddress.describe(
+    'Ollama server. Without it http://localhost:11434 is tried once at start and used if it answers.',
+  ),
+  OLLAMA_DEFAULT_MODEL: z.string().default('llama3.2').describe('Model of Ollama for agents that name none.'),
+  OPENAI_API_KEY: optionalSecret.describe('Key for OpenAI or a compatible server.'),
+  OPENAI_BASE_URL: webAddress.describe(
+    'OpenAI-compatible server; default https://api.openai.com/v1 when a key is set.',
+  ),
+  OPENAI_DEFAULT_MODEL: z
+    .string()
+    .default('gpt-4o-mini')
+    .describe('Model of the OpenAI provider for agents that name none.'),
+  ANTHROPIC_API_KEY: optionalSecret.describe('Key for Anthropic.'),
+  ANTHROPIC_BASE_URL: webAddress.describe('Another address for the Anthropic API.'),
+  ANTHROPIC_DEFAULT_MODEL: z
+    .string()
+    .default('claude-sonnet-4-5')
+    .describe('Model of Anthropic for agents that name none.'),
+  MODEL_TIMEOUT_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(120)
+    .describe('Longest time of one model call.'),
+  REDIS_URL: serviceAddress(['redis', 'rediss']).describe(
+    'Redis, for caches and limits shared by several processes.',
+  ),
+  NATS_URL: serviceAddress(['nats', 'tls', 'ws', 'wss']).describe(
+    'NATS, for events shared by several processes.',
+  ),
+  EGRESS_ALLOW_PRIVATE: list.describe(
+    'Hosts, IP addresses or CIDRs on private networks that tools may reach, comma-separated.',
+  ),
+});
+
+/** The settings of a process: validated, complete, frozen. */
+export type Config = Readonly<z.output<typeof configSchema>> & {
+  /** Folder of the project, absolute. */
+  readonly projectDir: string;
+  /** AGENT33_HOME, absolute. */
+  readonly homeDir: string;
+};

@@ -1,0 +1,2 @@
+export { createEgressClient } from './create-egress-client.ts';
+export type * from './egress.ts';

@@ -1,0 +1,65 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** The process's instruments. Label values are bounded: never a user, session or run id. */
+export function createMetrics(options: { version: string; processMetrics?: boolean } = { version: '0' }) {
+  const registry = new Registry();
+  if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry, prefix: 'agent33_' });
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `agent33_${name}`, help, labelNames: [...labelNames], registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `agent33_${name}`, help, labelNames: [...labelNames], registers });
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Histogram({
+      name: `agent33_${name}`,
+      help,
+      labelNames: [...labelNames],
+      buckets: seconds,
+      registers,
+    });
+  const buildInfo = gauge('build_info', 'Version of the running build.', ['version', 'node']);
+  buildInfo.set({ version: options.version, node: process.version }, 1);
+  return {
+    registry,
+    httpDuration: histogram('http_server_request_duration_seconds', 'HTTP requests.', [
+      'route',
+      'method',
+      'status',
+    ]),
+    modelRequests: counter('llm_requests_total', 'Model calls.', ['provider', 'model', 'status']),
+    modelDuration: histogram('llm_request_duration_seconds', 'Duration of model calls.', [
+      'provider',
+      'model',
+    ]),
+    modelFirstToken: histogram(
+      'llm_time_to_first_token_seconds',
+      'Time to the first part of a streamed answer.',
+      ['provider', 'model'],
+    ),
+    modelTokens: counter('llm_tokens_total', 'Tokens.', ['provider', 'model', 'type']),
+    modelCost: counter('llm_cost_usd_total', 'Known cost of model calls in USD.', ['provider', 'model']),
+    modelFallbacks: counter('llm_fallbacks_total', 'Calls answered by a fallback.', ['from', 'to']),
+    runs: counter('agent_runs_total', 'Ended runs.', ['agent', 'status']),
+    runDuration: histogram('agent_run_duration_seconds', 'Duration of runs.', ['agent']),
+    runsActive: gauge('runs_active', 'Runs that this process executes now.', []),
+    toolCalls: counter('tool_calls_total', 'Tool calls.', ['tool', 'status']),
+    toolDuration: histogram('tool_call_duration_seconds', 'Duration of tool calls.', ['tool']),
+    channelMessages: counter('channel_messages_total', 'Messages of chat platforms.', [
+      'channel',
+      'direction',
+      'status',
+    ]),
+    channelUp: gauge('channel_up', 'Is the channel connected?', ['channel']),
+    queueDepth: gauge('queue_depth', 'Waiting jobs.', ['queue']),
+    deadLetters: gauge('dead_letters', 'Unresolved dead letters.', ['kind']),
+    oldestRequestAge: gauge(
+      'oldest_unanswered_request_seconds',
+      'Age of the oldest request without a response.',
+      [],
+    ),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

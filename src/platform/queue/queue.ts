@@ -1,0 +1,66 @@
+import type { Transaction } from 'kysely';
+import type { HealthReport, JsonObject, Service } from '../../base/index.ts';
+import type { Database } from '../storage/index.ts';
+
+/** The platform's queues. A job of `runs` names a root run, one of `deliveries` a response. */
+export type QueueName = 'runs' | 'deliveries';
+
+/** A job held by this process. `attempt` counts from 1. The object is the proof of possession: pass it, never its id. */
+export interface QueueJob {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly key: string;
+  readonly payload: JsonObject;
+  readonly attempt: number;
+  /** The engine's own handle. */
+  readonly handle: unknown;
+}
+
+export interface SendJob {
+  /** UUID of the new job; a fresh one when left out. */
+  readonly id?: string;
+  readonly payload: JsonObject;
+  /** Jobs of one key run one at a time, in the order they were sent. */
+  readonly key: string;
+  /** Not before then. A deferred job does not hold its key. */
+  readonly notBefore?: Date;
+}
+
+/** A running pump over one queue. */
+export interface QueueConsumer {
+  /** Look for jobs now: call it after the commit of a `send` in this process. */
+  wake(): void;
+  /** Takes no further jobs and resolves when those under way have ended. */
+  stop(): Promise<void>;
+  /** Jobs under way now. */
+  readonly active: number;
+}
+
+/**
+ * Durable work: jobs are written in the caller's transaction and survive the process.
+ *
+ * Order: per key strictly first in, first out, over all processes. A job that is under way, or waits for a retry,
+ * holds back its key. Delivery: at least once; a handler that throws gets its job again after a back-off.
+ */
+export interface Queue extends Service {
+  /** Adds a job within the transaction and returns its id. */
+  send(queue: QueueName, job: SendJob, trx: Transaction<Database>): Promise<string>;
+  /**
+   * Starts this process's one pump over a queue. The handler settles its job by `complete` inside its own transaction;
+   * a job that the handler did not complete when it returns is completed for it.
+   */
+  consume(
+    queue: QueueName,
+    options: { concurrency: number; pollIntervalMs?: number },
+    handler: (job: QueueJob) => Promise<void>,
+  ): QueueConsumer;
+  /** Completes a job within the transaction. False: the job is no longer this process's; roll back. */
+  complete(job: QueueJob, trx: Transaction<Database>): Promise<boolean>;
+  /** Gives jobs of a dead process back to the queue at once. Returns how many it gave back. */
+  release(queue: QueueName, jobIds: readonly string[]): Promise<number>;
+  /** Which of these jobs still exist and are not settled? */
+  pending(queue: QueueName, jobIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Jobs that wait or run, by queue. */
+  depth(queue: QueueName): Promise<{ waiting: number; active: number }>;
+  health(signal: AbortSignal): Promise<HealthReport>;
+}

@@ -1,0 +1,74 @@
+import type { JsonObject } from '../base/index.ts';
+
+/** One part of what a user says. Images are `data:` or `https:` URLs. */
+export type UserPart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly url: string }
+  | { readonly type: 'file'; readonly url: string; readonly mimeType: string; readonly name?: string };
+
+/** A model's wish to call a tool. `invalidArguments` holds the raw text when it was no JSON object. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: JsonObject;
+  readonly invalidArguments?: string;
+}
+
+/** Where a quoted passage stands. */
+export interface Citation {
+  /** Stable id of the passage: `file.md#L12-L18`. */
+  readonly id: string;
+  readonly file: string;
+  readonly heading: string;
+  /** First line, counted from 1. */
+  readonly line: number;
+  readonly quote: string;
+}
+
+/** One message of a conversation as models see it, independent of any provider. */
+export type ChatMessage =
+  | { readonly role: 'system'; readonly content: string }
+  | { readonly role: 'user'; readonly content: string | readonly UserPart[]; readonly name?: string }
+  | {
+      readonly role: 'assistant';
+      readonly content: string;
+      readonly reasoning?: string;
+      readonly toolCalls?: readonly ToolCall[];
+    }
+  | {
+      readonly role: 'tool';
+      readonly toolCallId: string;
+      readonly name: string;
+      readonly content: string;
+      readonly isError?: boolean;
+    };
+
+/** Tokens of one or more model calls. Costs are USD, or `null` where no price is known; never 0 for unknown. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+}
+
+export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: null };
+
+/** Sum of two usages; a cost is known as soon as one part's is. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    costUsd: a.costUsd === null && b.costUsd === null ? null : (a.costUsd ?? 0) + (b.costUsd ?? 0),
+  };
+}
+
+/** Why a model stopped. */
+export type FinishReason = 'stop' | 'length' | 'tool-calls' | 'content-filter' | 'other';
+
+/** The text of a user's message, its images and files left out. */
+export function textOf(content: string | readonly UserPart[]): string {
+  if (typeof content === 'string') return content;
+  return content
+    .filter((part) => part.type === 'text')
+    .map((part) => part.text)
+    .join('\n');
+}

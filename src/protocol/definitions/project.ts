@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { definitionName, definitionVersion, durationMs } from './metadata.ts';
+
+/** `agent33.yaml`: settings of a project; the file may be missing. */
+export const projectDefinition = z
+  .strictObject({
+    apiVersion: z.literal(definitionVersion),
+    kind: z.literal('Project'),
+    metadata: z.strictObject({ name: definitionName, description: z.string().optional() }),
+    spec: z
+      .strictObject({
+        defaultAgent: definitionName
+          .optional()
+          .describe('Agent that answers when a request names none; the first by name when left out.'),
+        models: z
+          .strictObject({
+            default: z.string().min(1).optional().describe('Model of agents that name none.'),
+            prefixes: z
+              .record(z.string(), z.string())
+              .default({})
+              .describe('Model-name prefix → provider, before the built-in rules.'),
+            prices: z
+              .record(
+                z.string(),
+                z.strictObject({
+                  inputPerMillion: z.number().nonnegative(),
+                  outputPerMillion: z.number().nonnegative(),
+                }),
+              )
+              .default({})
+              .describe('USD per million tokens, by model name.'),
+          })
+          .prefault({}),
+        egress: z
+          .strictObject({
+            allow: z
+              .array(z.string())
+              .default([])
+              .describe('Hosts or CIDRs on private networks that outgoing calls may reach.'),
+          })
+          .prefault({}),
+        runs: z
+          .strictObject({
+            concurrency: z
+              .int()
+              .min(1)
+              .max(1000)
+              .default(50)
+              .describe('Runs that one process executes side by side.'),
+            retention: durationMs.default(30 * 86_400_000).describe('How long finished runs are kept.'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+  })
+  .describe('Settings of a project.');
+
+export type ProjectDefinition = z.output<typeof projectDefinition>;

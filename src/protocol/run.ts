@@ -1,0 +1,164 @@
+import type { Json, JsonObject, SerializedError } from '../base/index.ts';
+import type { Citation, FinishReason, ToolCall, Usage } from './chat.ts';
+
+export type TargetKind = 'agent' | 'team' | 'workflow';
+
+/** What a run executes. */
+export interface RunTarget {
+  readonly kind: TargetKind;
+  readonly name: string;
+}
+
+/** Life of a run. `completed`, `failed`, `cancelled` and `timeout` are final. */
+export const runStatuses = [
+  'queued',
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'cancelled',
+  'timeout',
+] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+/** True when nothing more will happen to a run. */
+export function isFinal(status: RunStatus): status is 'completed' | 'failed' | 'cancelled' | 'timeout' {
+  return status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'timeout';
+}
+
+/** What a journaled step does. */
+export type StepKind = 'model' | 'tool' | 'run' | 'timer' | 'signal' | 'message' | 'compute';
+
+/** What an agent's run answers with. */
+export interface AgentOutput {
+  readonly text: string;
+  /** The structured answer, where the definition asks for one. */
+  readonly object?: Json;
+  readonly citations: readonly Citation[];
+  readonly model: string;
+  readonly finishReason: FinishReason;
+  readonly steps: number;
+  /** Calls of the caller's own functions (`AgentInput.clientTools`), which end the run with `finishReason` `tool-calls`. */
+  readonly toolCalls?: readonly ToolCall[];
+}
+
+/** What happens inside a run, told to whoever watches. Events are for watching; nothing decides by them. */
+export type RunEvent =
+  | {
+      readonly type: 'run-start';
+      readonly target: RunTarget;
+      readonly sessionId: string | null;
+      readonly attempt: number;
+    }
+  | {
+      readonly type: 'step-start';
+      readonly step: string;
+      readonly kind: StepKind;
+      readonly attempt: number;
+      readonly name?: string;
+    }
+  | { readonly type: 'text-delta'; readonly step: string; readonly text: string }
+  | { readonly type: 'reasoning-delta'; readonly step: string; readonly text: string }
+  | { readonly type: 'tool-call'; readonly step: string; readonly call: ToolCall }
+  | {
+      readonly type: 'tool-result';
+      readonly step: string;
+      readonly callId: string;
+      readonly name: string;
+      readonly ok: boolean;
+      /** The first 2,000 characters; the journal holds the whole. */
+      readonly preview: string;
+    }
+  | {
+      readonly type: 'step-end';
+      readonly step: string;
+      readonly ok: boolean;
+      readonly durationMs: number;
+      readonly usage?: Usage;
+    }
+  | { readonly type: 'run-waiting'; readonly reasons: readonly string[] }
+  | { readonly type: 'custom'; readonly name: string; readonly data: JsonObject }
+  | {
+      readonly type: 'run-end';
+      readonly status: RunStatus;
+      readonly output?: Json;
+      readonly error?: SerializedError;
+      readonly usage: Usage;
+    };
+
+/** An event with its place in the run: `sequence` counts from 1 without gaps and is the SSE event id. */
+export interface StoredRunEvent {
+  readonly runId: string;
+  readonly sequence: number;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly event: RunEvent;
+}
+
+/** Where a response is to be delivered. `null` in a request: the caller fetches it. */
+export interface ReplyAddress {
+  /** Name of the channel definition, such as `telegram`. */
+  readonly channel: string;
+  readonly platform: string;
+  readonly accountId: string;
+  /** The platform's chat or channel id. */
+  readonly chatId: string;
+  readonly threadId?: string;
+  readonly replyToMessageId?: string;
+}
+
+/** A file that came with a request. */
+export interface Attachment {
+  readonly id: string;
+  readonly kind: 'image' | 'audio' | 'video' | 'document';
+  readonly mimeType?: string;
+  readonly name?: string;
+  readonly sizeBytes?: number;
+  readonly url?: string;
+  readonly platformRef?: string;
+}
+
+/** The one way in: what every door turns its input into before it submits it. */
+export interface AgentRequest {
+  /** Which door: `http`, `openai`, `cli`, `telegram`, … */
+  readonly source: string;
+  readonly target: RunTarget;
+  readonly input: Json;
+  /** Key of the conversation; requests of one key run one at a time, in order. `null`: no conversation, no order. */
+  readonly sessionKey: string | null;
+  /** Same key, same tenant, same source: the same request; the first one's run answers. */
+  readonly dedupeKey: string | null;
+  readonly replyTo: ReplyAddress | null;
+  readonly attachments?: readonly Attachment[];
+  /** Longest life of the run; `null` takes the definition's or the platform's. */
+  readonly timeoutMs: number | null;
+  readonly metadata: JsonObject;
+}
+
+/** What a run of an agent takes as input. */
+export interface AgentInput {
+  readonly message: string;
+  /** Messages that replace the session's history, as an OpenAI-compatible client sends them; see `chatMessagesOf`. */
+  readonly messages?: readonly JsonObject[];
+  /** Values for `{{ … }}` in the instructions. */
+  readonly variables?: JsonObject;
+  /** Sampling settings of this one request: `temperature`, `maxTokens`, `topP`, `seed`, `stop`, … */
+  readonly settings?: JsonObject;
+  /** Functions the caller executes itself, as OpenAI's `tools` name them; a call of one ends the run with it. */
+  readonly clientTools?: readonly JsonObject[];
+}
+
+/** Exactly one per accepted request. */
+export interface AgentResponse {
+  readonly id: string;
+  readonly requestId: string;
+  readonly runId: string;
+  readonly sessionId: string | null;
+  readonly status: 'completed' | 'error' | 'timeout';
+  readonly text: string;
+  readonly output: Json;
+  readonly error: SerializedError | null;
+  readonly executionTimeMs: number;
+  readonly usage: Usage;
+  readonly metadata: JsonObject;
+}

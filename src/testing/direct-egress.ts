@@ -1,0 +1,35 @@
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { AppError } from '../base/index.ts';
+import type { EgressClient } from '../platform/http-client/index.ts';
+
+/** An egress client without any guard, for tests against servers on loopback. */
+export function createDirectEgress(): EgressClient {
+  return {
+    fetch: globalThis.fetch,
+    close: () => Promise.resolve(),
+    async request({ url, method = 'GET', headers, body, signal, headersTimeoutMs = 30_000 }) {
+      const timeout = AbortSignal.timeout(headersTimeoutMs);
+      try {
+        const response = await fetch(url, {
+          method,
+          signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+          ...(headers === undefined ? {} : { headers }),
+          ...(body === undefined ? {} : { body: body as string }),
+        });
+        return {
+          status: response.status,
+          headers: Object.fromEntries(response.headers),
+          url: response.url,
+          body:
+            response.body === null
+              ? Readable.from([])
+              : Readable.fromWeb(response.body as ReadableStream<Uint8Array>),
+        };
+      } catch (error) {
+        const code = timeout.aborted ? 'timeout' : 'upstream_error';
+        throw new AppError(code, `no answer from ${new URL(url).host}`, { cause: error });
+      }
+    },
+  };
+}

@@ -1,0 +1,6 @@
+export { startFakeAnthropic } from './fake-anthropic-server.ts';
+export { FakeModel, type FakeModelOptions } from './fake-model.ts';
+export type { FakeModelServer, ModelServerFault, RecordedModelRequest } from './fake-model-server.ts';
+export { startFakeOllama } from './fake-ollama-server.ts';
+export { startFakeOpenAI } from './fake-openai-server.ts';
+export type { FakeToolCall, FakeTurn, FakeTurnSource } from './fake-turn.ts';

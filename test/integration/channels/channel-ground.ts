@@ -1,0 +1,146 @@
+import {
+  AppError,
+  createIdGenerator,
+  silentLogger,
+  systemClock,
+  type Clock,
+  type Json,
+} from '../../../src/base/index.ts';
+import {
+  defaultRunEngineSettings,
+  RunEngine,
+  type RunContext,
+  type RunExecutor,
+  type RunResult,
+  type RunService,
+} from '../../../src/engine/runs/index.ts';
+import {
+  createChannelHub,
+  type ChannelHub,
+  type ChannelHubDeps,
+} from '../../../src/entrypoints/channels/index.ts';
+import { createMetrics } from '../../../src/platform/observability/index.ts';
+import { PgBossQueue } from '../../../src/platform/queue/index.ts';
+import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { channelDefinition, type ChannelDefinition, type Scope } from '../../../src/protocol/index.ts';
+import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
+
+/** An agent that says what the test wants it to say. */
+export class EchoExecutor implements RunExecutor {
+  readonly inputs: { message: string; sessionId: string | null; principal: string }[] = [];
+  answer: (message: string, context: RunContext) => Promise<string> = (message) =>
+    Promise.resolve(`echo: ${message}`);
+
+  snapshot(_scope: Scope, name: string) {
+    if (name !== 'echo') return Promise.reject(new AppError('not_found', `there is no agent "${name}"`));
+    return Promise.resolve({ hash: 'echo', definition: {}, timeoutMs: 60_000 });
+  }
+
+  async execute(_definition: Json, context: RunContext): Promise<RunResult> {
+    const { message } = context.input as { message: string };
+    this.inputs.push({ message, sessionId: context.sessionId, principal: context.scope.principal });
+    const text = await this.answer(message, context);
+    return { output: { text }, text, messages: [{ role: 'assistant', content: text }] };
+  }
+}
+
+/** The machine's clock with waits cut short, so that back-offs cost no time. */
+export const hastyClock: Clock = {
+  ...systemClock,
+  sleep: (milliseconds, options) => systemClock.sleep(Math.min(milliseconds, 20), options),
+};
+
+/** Storage, queue, runs and a fake Telegram; hubs as the test needs them. */
+export interface ChannelGround {
+  readonly storage: Storage;
+  readonly queue: PgBossQueue;
+  readonly runs: RunEngine;
+  readonly executor: EchoExecutor;
+  readonly telegram: FakeTelegram;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  define(spec?: object, name?: string): ChannelDefinition;
+  startHub(definitions: readonly ChannelDefinition[], deps?: Partial<ChannelHubDeps>): Promise<ChannelHub>;
+  close(): Promise<void>;
+}
+
+const ids = createIdGenerator(systemClock.now);
+
+/** A ground on a database in memory, or on the PostgreSQL at `databaseUrl`. */
+export async function startChannelGround(databaseUrl?: string): Promise<ChannelGround> {
+  const base = { clock: systemClock, logger: silentLogger, migrate: true };
+  const storage: Storage =
+    databaseUrl === undefined
+      ? new PgliteStorage({ ...base, folder: undefined })
+      : new PostgresStorage({ ...base, url: databaseUrl, poolSize: 5 });
+  await storage.start();
+  const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger });
+  await queue.start();
+  const executor = new EchoExecutor();
+  const metrics = createMetrics({ version: 'test', processMetrics: false });
+  const shared = { storage, queue, clock: systemClock, ids, logger: silentLogger, metrics };
+  const settings = { ...defaultRunEngineSettings, drainMs: 200 };
+  const runs = new RunEngine({ ...shared, executors: { agent: executor }, settings });
+  await runs.start();
+  const telegram = await FakeTelegram.start();
+  const hubs: ChannelHub[] = [];
+  return {
+    storage,
+    queue,
+    runs,
+    executor,
+    telegram,
+    metrics,
+    define: (spec = {}, name = 'telegram') =>
+      channelDefinition.parse({
+        apiVersion: 'agent33/v1',
+        kind: 'Channel',
+        metadata: { name },
+        spec: {
+          platform: 'telegram',
+          agent: 'echo',
+          token: telegram.token,
+          apiBase: telegram.apiBase,
+          pollTimeout: '2s',
+          ...spec,
+        },
+      }),
+    async startHub(definitions, deps = {}) {
+      const hub = createChannelHub({
+        ...shared,
+        clock: hastyClock,
+        runs,
+        createEgress: createDirectEgress,
+        allowPrivate: ['127.0.0.1'],
+        ...deps,
+      });
+      await hub.apply(definitions);
+      await hub.start();
+      hubs.push(hub);
+      return hub;
+    },
+    async close() {
+      for (const hub of hubs) await hub.stop();
+      await telegram.stop();
+      await runs.stop();
+      await queue.stop();
+      await storage.stop();
+    },
+  };
+}
+
+/** Runs whose `submit` fails as long as `broken` says so. */
+export function breakable(runs: RunService): RunService & { broken: boolean; refused: number } {
+  return {
+    broken: false,
+    refused: 0,
+    submit(scope, request) {
+      if (!this.broken) return runs.submit(scope, request);
+      this.refused += 1;
+      return Promise.reject(new AppError('storage_unavailable', 'the database is away'));
+    },
+    response: (...given) => runs.response(...given),
+    events: (...given) => runs.events(...given),
+    cancel: (...given) => runs.cancel(...given),
+    signal: (...given) => runs.signal(...given),
+  };
+}

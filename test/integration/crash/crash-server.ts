@@ -1,0 +1,36 @@
+import { silentLogger } from '../../../src/base/index.ts';
+import { createApp } from '../../../src/app/index.ts';
+import { defineTool, ToolResult } from '../../../src/capabilities/tools/index.ts';
+import { loadConfig } from '../../../src/platform/config/index.ts';
+import { z } from 'zod';
+
+const [projectDir = '', effectUrl = '', failpoint = '', nth = '1'] = process.argv.slice(2);
+let reached = 0;
+
+/** Tells the test that it happened, under a key that is the same for every attempt. */
+const effect = defineTool({
+  name: 'effect',
+  description: 'Does something outside.',
+  parameters: z.strictObject({}),
+  effect: 'keyed',
+  execute: async (_parameters, context) => {
+    await fetch(effectUrl, { method: 'POST', body: context.idempotencyKey });
+    return ToolResult.ok('done');
+  },
+});
+
+const app = createApp({
+  version: 'crash',
+  config: loadConfig({ env: process.env, projectDir, workingDir: projectDir }),
+  environment: process.env,
+  logger: silentLogger,
+  tools: [effect],
+  failpoint: (name) => {
+    if (name !== failpoint) return;
+    reached += 1;
+    if (reached === Number(nth)) process.kill(process.pid, 'SIGKILL');
+  },
+});
+process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)));
+const { url } = await app.start();
+process.stdout.write(`${JSON.stringify({ url })}\n`);
