@@ -1,1 +1,2 @@
-export { App, createApp, type AppOptions, type StartedApp } from './app.ts';
+export { App, createApp } from './app.ts';
+export type { AppOptions, StartedApp } from './app-options.ts';

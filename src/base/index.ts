@@ -5,3 +5,4 @@ export * from './ids.ts';
 export * from './json.ts';
 export * from './logger.ts';
 export * from './service.ts';
+export * from './process-running.ts';

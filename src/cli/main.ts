@@ -1,8 +1,11 @@
+import { enableCompileCache } from 'node:module';
 import { systemClock } from '../base/index.ts';
 import type { CliContext } from './cli-context.ts';
 import { exitCodes } from './cli-error.ts';
 import type { CliServices } from './cli-services.ts';
-import { runCli } from './run-cli.ts';
+
+// Later starts spend no time on compiling; what is loaded from here on counts, and that is nearly everything.
+enableCompileCache();
 
 const interrupt = new AbortController();
 let interrupted = false;
@@ -38,4 +41,5 @@ const services: CliServices = {
   loadProject: async (dir, environment) =>
     (await import('../engine/agents/index.ts')).loadProject(dir, { environment }),
 };
+const { runCli } = await import('./run-cli.ts');
 process.exitCode = await runCli(process.argv.slice(2), context, services);

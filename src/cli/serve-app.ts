@@ -27,7 +27,7 @@ function banner(context: CliContext, started: StartedApp): string {
   const { bold, cyan, dim, yellow } = createColors(isDecorated(context, context.stderr));
   const { url, newApiKey, model, offline, agents } = started;
   const key = newApiKey ?? '$AGENT33_API_KEY';
-  const line = (label: string, text: string): string => `  ${dim(label.padEnd(9))}${text}`;
+  const line = (label: string, text: string): string => `  ${dim(label.padEnd(11))}${text}`;
   return [
     '',
     `  ${bold('Agent33')} is ready`,

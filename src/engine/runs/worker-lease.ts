@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { sql } from 'kysely';
-import type { Service } from '../../base/index.ts';
+import { isProcessRunning, type Service } from '../../base/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 
 interface StrandedRow {
@@ -86,7 +86,7 @@ export class WorkerLease implements Service {
       .where('host', '=', hostname())
       .execute();
     const dead = here
-      .filter((worker) => worker.id !== this.#workerId && !isAlive(worker.pid))
+      .filter((worker) => worker.id !== this.#workerId && !isProcessRunning(worker.pid))
       .map((worker) => worker.id);
     if (dead.length > 0) await storage.db.deleteFrom('workers').where('id', 'in', dead).execute();
   }
@@ -125,14 +125,5 @@ export class WorkerLease implements Service {
     const seenTwice = idle.filter((row) => this.#orphans.has(row.id) && row.job_id !== null);
     this.#orphans = new Set(idle.map((row) => row.id));
     return seenTwice.map((row) => row.job_id ?? '');
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

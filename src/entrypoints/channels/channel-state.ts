@@ -1,5 +1,6 @@
+import { hostname } from 'node:os';
 import { sql } from 'kysely';
-import type { Json } from '../../base/index.ts';
+import { isProcessRunning, type Json } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 
 /** Names one small value of a channel. */
@@ -20,6 +21,24 @@ export interface ChannelState {
   /** Takes or renews a lease; false while another owner's is alive. */
   acquireLease(key: StateKey, owner: string, leaseMs: number): Promise<boolean>;
   releaseLease(key: StateKey, owner: string): Promise<void>;
+}
+
+/** Who holds a lease. `startedAt` tells a process from an earlier one with the same id. */
+interface LeaseHolder {
+  readonly owner: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: number;
+}
+
+const self = { host: hostname(), pid: process.pid, startedAt: performance.timeOrigin };
+
+/** True for a holder that certainly is no more. The embedded database has one process at a time. */
+function isGone(holder: LeaseHolder, storage: Storage): boolean {
+  const another = holder.pid !== self.pid || holder.startedAt !== self.startedAt;
+  if (!another) return false;
+  if (storage.kind === 'pglite') return true;
+  return holder.host === self.host && (holder.pid === self.pid || !isProcessRunning(holder.pid));
 }
 
 /** Channel state in the table `channel_state`. */
@@ -56,8 +75,18 @@ export function createChannelState(storage: Storage): ChannelState {
       await set(key, value, sql`(present.value::text::numeric < ${value} or ${agedOver(maxAgeMs)})`);
     },
     delete: (key) => remove(key),
-    acquireLease: (key, owner, leaseMs) =>
-      set(key, { owner }, sql`(present.value->>'owner' = ${owner} or ${agedOver(leaseMs)})`),
+    async acquireLease(key, owner, leaseMs) {
+      const take = () =>
+        set(key, { owner, ...self }, sql`(present.value->>'owner' = ${owner} or ${agedOver(leaseMs)})`);
+      if (await take()) return true;
+      const { rows } = await sql<{ value: LeaseHolder }>`
+        select value from channel_state where tenant = ${key.tenant} and channel = ${key.channel}
+          and account_id = ${key.accountId} and key = ${key.key}`.execute(storage.db);
+      const holder = rows[0]?.value;
+      if (holder === undefined || !isGone(holder, storage)) return false;
+      await remove(key, sql`value->>'owner' = ${holder.owner}`);
+      return take();
+    },
     releaseLease: (key, owner) => remove(key, sql`value->>'owner' = ${owner}`),
   };
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { AppError, isJsonObject, type IdGenerator } from '../../base/index.ts';
 import type { Queue, QueueJob } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import { defaultTenant, type AgentResponse, type ReplyAddress } from '../../protocol/index.ts';
+import type { AgentResponse, ReplyAddress } from '../../protocol/index.ts';
 
 /** A response on its way to a platform. */
 export interface Delivery {
@@ -33,33 +33,19 @@ interface OutboxRow {
   created_at: Date;
 }
 
-/** Marks of deliveries in `channel_state`: which process holds which job. */
-export const deliveryMarks = { channel: 'deliveries', held: 'held', worker: 'worker' } as const;
-
-/** Deliveries in the database: the outbox, and who holds what. */
+/** Deliveries in the database: the outbox and how far each of its responses got. */
 export class DeliveryStore {
   readonly #deps: { readonly storage: Storage; readonly queue: Queue; readonly ids: IdGenerator };
-  readonly #workerId: string;
 
-  constructor(deps: { storage: Storage; queue: Queue; ids: IdGenerator }, workerId: string) {
+  constructor(deps: { storage: Storage; queue: Queue; ids: IdGenerator }) {
     this.#deps = deps;
-    this.#workerId = workerId;
   }
 
-  /** Takes a delivery and notes which process holds its job; `undefined` when there is nothing left to deliver. */
-  async begin(outboxId: string, jobId: string): Promise<Delivery | undefined> {
+  /** Takes a delivery; `undefined` when there is nothing left to deliver. */
+  async begin(outboxId: string): Promise<Delivery | undefined> {
     const { rows } = await sql<OutboxRow>`
-      with taken as (
-        update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
-        returning id, tenant, reply_to, response, cursor, attempts, created_at
-      ), held as (
-        insert into channel_state (tenant, channel, account_id, key, value, updated_at)
-        select ${defaultTenant}, ${deliveryMarks.channel}, ${jobId}, ${deliveryMarks.held},
-          jsonb_build_object('worker', ${this.#workerId}::text), now() from taken
-        on conflict (tenant, channel, account_id, key)
-          do update set value = excluded.value, updated_at = excluded.updated_at
-      )
-      select * from taken`.execute(this.#deps.storage.db);
+      update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
+      returning id, tenant, reply_to, response, cursor, attempts, created_at`.execute(this.#deps.storage.db);
     const row = rows[0];
     if (row === undefined || row.reply_to === null || !isJsonObject(row.response)) return undefined;
     return {
@@ -118,7 +104,6 @@ export class DeliveryStore {
           })
           .execute();
       }
-      await this.#unmark(job.id).execute(trx);
       if (!(await queue.complete(job, trx))) {
         throw new AppError(
           'conflict',
@@ -126,16 +111,5 @@ export class DeliveryStore {
         );
       }
     });
-  }
-
-  /** Forgets that this process holds a job. */
-  async letGo(jobId: string): Promise<void> {
-    await this.#unmark(jobId).execute(this.#deps.storage.db);
-  }
-
-  #unmark(jobId: string) {
-    return sql`
-      delete from channel_state where tenant = ${defaultTenant} and channel = ${deliveryMarks.channel}
-        and account_id = ${jobId} and key = ${deliveryMarks.held} and value->>'worker' = ${this.#workerId}`;
   }
 }

@@ -5,7 +5,6 @@ import type { Storage } from '../../platform/storage/index.ts';
 import { AccountPacer } from './account-pacer.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import { deliverResponse, type DeliverySettings } from './deliver-response.ts';
-import { DeliveryLease } from './delivery-lease.ts';
 import { DeliveryStore, type DeliveryEnd } from './delivery-store.ts';
 
 const drainMs = 5000;
@@ -35,22 +34,18 @@ export class DeliveryWorker implements Service {
   readonly #deps: DeliveryWorkerDeps;
   readonly #parts: DeliveryWorkerParts;
   readonly #store: DeliveryStore;
-  readonly #lease: DeliveryLease;
   readonly #pacer: AccountPacer;
   #running: { consumer: QueueConsumer; waiting: AbortController; sending: AbortController } | undefined;
 
   constructor(deps: DeliveryWorkerDeps, parts: DeliveryWorkerParts) {
     this.#deps = deps;
     this.#parts = parts;
-    const workerId = deps.ids('wrk');
-    this.#store = new DeliveryStore(deps, workerId);
-    this.#lease = new DeliveryLease(deps, { workerId, onReleased: () => this.wake() });
+    this.#store = new DeliveryStore(deps);
     this.#pacer = new AccountPacer(deps.clock);
   }
 
-  async start(): Promise<void> {
-    if (this.#running !== undefined) return;
-    await this.#lease.start();
+  start(): Promise<void> {
+    if (this.#running !== undefined) return Promise.resolve();
     const { queue, settings } = this.#deps;
     const waiting = new AbortController();
     const sending = new AbortController();
@@ -60,6 +55,7 @@ export class DeliveryWorker implements Service {
       (job) => this.#deliver(job, { waiting: waiting.signal, sending: sending.signal }),
     );
     this.#running = { consumer, waiting, sending };
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -73,7 +69,6 @@ export class DeliveryWorker implements Service {
     );
     await running.consumer.stop();
     cancel();
-    await this.#lease.stop();
   }
 
   /** Looks for deliveries now. */
@@ -87,21 +82,15 @@ export class DeliveryWorker implements Service {
       this.#deps.logger.error({ jobId: job.id }, 'a delivery job names no response and was dropped');
       return;
     }
-    const delivery = await this.#store.begin(outboxId, job.id);
+    const delivery = await this.#store.begin(outboxId);
     if (delivery === undefined) return;
-    let end: DeliveryEnd;
-    try {
-      end = await deliverResponse(
-        { ...this.#deps, store: this.#store, pacer: this.#pacer },
-        this.#parts.adapterOf,
-        delivery,
-        signals,
-      );
-      await this.#store.settle(job, delivery, end, this.#deps.clock.now());
-    } catch (error) {
-      await this.#store.letGo(job.id).catch(() => undefined);
-      throw error;
-    }
+    const end = await deliverResponse(
+      { ...this.#deps, store: this.#store, pacer: this.#pacer },
+      this.#parts.adapterOf,
+      delivery,
+      signals,
+    );
+    await this.#store.settle(job, delivery, end, this.#deps.clock.now());
     const { channel } = delivery.address;
     this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
     this.#parts.onSettled({ channel, runId: delivery.response.runId, end });

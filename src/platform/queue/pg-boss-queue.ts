@@ -3,6 +3,7 @@ import { fromKysely, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import { AppError, type Clock, type HealthReport, type JsonObject, type Logger } from '../../base/index.ts';
 import type { Database, Storage } from '../storage/index.ts';
 import { createJobId } from './job-id.ts';
+import { JobLeases } from './job-leases.ts';
 import { QueuePump } from './queue-pump.ts';
 import type { Queue, QueueConsumer, QueueJob, QueueName, SendJob } from './queue.ts';
 
@@ -10,6 +11,8 @@ export interface PgBossQueueDeps {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How long a job stays with a process that no longer shows that it works on it, in ms. */
+  readonly leaseMs?: number;
 }
 
 const queueNames: readonly QueueName[] = ['runs', 'deliveries'];
@@ -20,7 +23,7 @@ const queueOptions = {
   retryDelay: 1,
   retryBackoff: true,
   retryDelayMax: 300,
-  // The longest that pg-boss allows; our own worker leases take jobs over long before.
+  // The longest that pg-boss allows; our own leases take jobs over long before.
   expireInSeconds: day,
   retentionSeconds: 3_650 * day,
   deleteAfterSeconds: 3_600,
@@ -28,6 +31,7 @@ const queueOptions = {
 } as const;
 const firstBackoffMs = 100;
 const longestBackoffMs = 5_000;
+const defaultLeaseMs = 6_000;
 const defaultPollMs = { postgres: 1_000, pglite: 15_000 } as const;
 
 /** What `QueueJob.handle` is here. `settled`: completed within a transaction of the handler. */
@@ -44,6 +48,7 @@ export class PgBossQueue implements Queue {
   readonly name = 'queue';
   readonly #deps: PgBossQueueDeps;
   readonly #pumps = new Map<QueueName, Set<QueuePump>>();
+  readonly #leases: JobLeases;
   #boss: PgBoss | undefined;
   #stopping = new AbortController();
   /** pg-boss's notification channel, known once it listens. */
@@ -51,6 +56,10 @@ export class PgBossQueue implements Queue {
 
   constructor(deps: PgBossQueueDeps) {
     this.#deps = deps;
+    this.#leases = new JobLeases(deps, {
+      leaseMs: deps.leaseMs ?? defaultLeaseMs,
+      onReleased: (queue) => this.#wake(queue),
+    });
   }
 
   async start(): Promise<void> {
@@ -77,6 +86,7 @@ export class PgBossQueue implements Queue {
         // connection, which the embedded database does not have.
         await boss.getBlockedKeys(name);
       }
+      await this.#leases.start();
     } catch (error) {
       await boss.stop({ graceful: false });
       throw error;
@@ -90,6 +100,7 @@ export class PgBossQueue implements Queue {
     const pumps = [...this.#pumps.values()].flatMap((set) => [...set]);
     await Promise.all(pumps.map((pump) => pump.stop()));
     this.#pumps.clear();
+    await this.#leases.stop();
     this.#boss = undefined;
     await boss?.stop({ graceful: false });
   }
@@ -213,6 +224,7 @@ export class PgBossQueue implements Queue {
 
   async #fetch(queue: QueueName, limit: number): Promise<readonly QueueJob[]> {
     const jobs = await this.#started.fetch<JsonObject>(queue, { batchSize: limit, includeMetadata: true });
+    for (const job of jobs) this.#leases.hold(queue, job.id);
     return jobs.map((job: JobWithMetadata<JsonObject>) => ({
       id: job.id,
       queue,
@@ -224,6 +236,14 @@ export class PgBossQueue implements Queue {
   }
 
   async #run(job: QueueJob, handler: (job: QueueJob) => Promise<void>): Promise<void> {
+    try {
+      await this.#handle(job, handler);
+    } finally {
+      this.#leases.letGo(job.id);
+    }
+  }
+
+  async #handle(job: QueueJob, handler: (job: QueueJob) => Promise<void>): Promise<void> {
     const { logger } = this.#deps;
     const attempt = { id: job.id, retryCount: handleOf(job).retryCount };
     try {

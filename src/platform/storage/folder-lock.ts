@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { AppError } from '../../base/index.ts';
+import { AppError, isProcessRunning } from '../../base/index.ts';
 import { lightBeacon, probeBeacon } from './folder-beacon.ts';
 
 /** Who holds a folder. A process id alone is not enough: it is given out again after its process has died. */
@@ -36,15 +36,6 @@ async function describeSelf(now: number): Promise<FolderOwner> {
   };
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** `unknown`: the owner lives where this process cannot look. It is then taken for alive. */
 async function ownerState(
   owner: FolderOwner,
@@ -56,7 +47,7 @@ async function ownerState(
   if (owner.host !== self.host && owner.bootId === null) return 'unknown';
   // Another container on this machine, or an earlier life of this one: its process ids say nothing here.
   if (owner.pidNamespace !== self.pidNamespace) return probeBeacon(beacon);
-  if (!isRunning(owner.pid)) return 'dead';
+  if (!isProcessRunning(owner.pid)) return 'dead';
   if (owner.startTime === null) return 'alive';
   const startTime = await startTimeOf(owner.pid);
   return startTime === null || startTime === owner.startTime ? 'alive' : 'dead';

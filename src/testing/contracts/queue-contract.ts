@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../base/index.ts';
 import { PgBossQueue, createJobId, type QueueConsumer, type QueueJob } from '../../platform/queue/index.ts';
@@ -10,8 +11,13 @@ export function describeQueueContract(name: string, create: () => Promise<Storag
     let queue: PgBossQueue;
     const consumers: QueueConsumer[] = [];
 
-    const createQueue = (): PgBossQueue =>
-      new PgBossQueue({ storage: fixture.storage, clock: systemClock, logger: silentLogger });
+    const createQueue = (leaseMs?: number): PgBossQueue =>
+      new PgBossQueue({
+        storage: fixture.storage,
+        clock: systemClock,
+        logger: silentLogger,
+        ...(leaseMs === undefined ? {} : { leaseMs }),
+      });
 
     beforeAll(async () => {
       fixture = await create();
@@ -244,6 +250,42 @@ export function describeQueueContract(name: string, create: () => Promise<Storag
       await dead.stop();
       await idle();
       expect(seen).toEqual(['0#2', '1#1']);
+    });
+
+    it('gives back what a process took just before it died, and leaves alone what is worked on', async () => {
+      const gate = Promise.withResolvers<void>();
+      const short = createQueue(300);
+      await short.start();
+      try {
+        const seen: string[] = [];
+        const working = consume(
+          async (job) => {
+            seen.push(`${job.key}#${job.attempt}`);
+            if (job.key === 'long') await gate.promise;
+          },
+          { concurrency: 2, on: short },
+        );
+        await send('long');
+        await expect.poll(() => seen).toEqual(['long#1']);
+        // As a process leaves it that is killed right after it took a job: active, and nobody works on it.
+        await fixture.storage.transaction((trx) =>
+          queue.send(
+            'runs',
+            { key: 'abandoned', payload: {}, notBefore: new Date(Date.now() + 60_000) },
+            trx,
+          ),
+        );
+        await sql`
+          update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now()
+          where singleton_key = 'abandoned'`.execute(fixture.storage.db);
+        await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['long#1', 'abandoned#2']);
+        expect(working.active).toBe(1);
+        gate.resolve();
+        await idle();
+      } finally {
+        gate.resolve();
+        await short.stop();
+      }
     });
 
     it('takes no further jobs after stop, and waits for those under way', async () => {

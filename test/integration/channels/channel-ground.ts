@@ -73,7 +73,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
       ? new PgliteStorage({ ...base, folder: undefined })
       : new PostgresStorage({ ...base, url: databaseUrl, poolSize: 5 });
   await storage.start();
-  const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger });
+  const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger, leaseMs: 900 });
   await queue.start();
   const executor = new EchoExecutor();
   const metrics = createMetrics({ version: 'test', processMetrics: false });

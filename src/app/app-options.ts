@@ -1,0 +1,35 @@
+import type { Clock, Logger } from '../base/index.ts';
+import type { LLMProvider } from '../capabilities/models/index.ts';
+import type { Tool } from '../capabilities/tools/index.ts';
+import type { RunEngineSettings } from '../engine/runs/index.ts';
+import type { Config } from '../platform/config/index.ts';
+import type { Redactor } from '../platform/observability/index.ts';
+
+export interface AppOptions {
+  readonly version: string;
+  readonly config: Config;
+  /** Variables that definitions may refer to as `${NAME}`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  /** Learns the secrets that come up while the server runs. */
+  readonly redactor?: Redactor;
+  readonly clock?: Clock;
+  /** Model providers beside the built-in ones. */
+  readonly providers?: readonly LLMProvider[];
+  /** Tools beside the built-in ones. */
+  readonly tools?: readonly Tool[];
+  readonly runSettings?: Partial<RunEngineSettings>;
+  /** Called at the moments at which a crash would be most unkind; for crash tests. */
+  readonly failpoint?: (name: string) => void;
+}
+
+/** What a started server tells about itself. */
+export interface StartedApp {
+  readonly url: string;
+  /** The admin key, at the very first start only. */
+  readonly newApiKey: string | undefined;
+  readonly apiKey: string;
+  readonly model: string;
+  readonly offline: boolean;
+  readonly agents: readonly string[];
+}
