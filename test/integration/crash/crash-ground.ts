@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { FakeTelegram } from '../../../src/testing/channels.ts';
 
 export const adminKey = 'a33_crashkey_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
 
@@ -18,22 +19,34 @@ export class CrashGround {
   /** Requests in the order in which their first model call came, by session. */
   readonly order: string[] = [];
   readonly #env: Readonly<Record<string, string>>;
+  readonly #root: string;
   #outside: Server | undefined;
   #child: ChildProcess | undefined;
+  #restarting: Promise<void> | undefined;
   #projectDir = '';
   url = '';
 
-  constructor(env: Readonly<Record<string, string>> = {}) {
-    this.#env = env;
+  /** `root`: the tree whose server is started; this one when left out. */
+  constructor(options: { env?: Readonly<Record<string, string>>; root?: string } = {}) {
+    this.#env = options.env ?? {};
+    this.#root = options.root ?? path.join(import.meta.dirname, '../../..');
   }
 
-  async open(): Promise<void> {
+  /** Makes the project, with a Telegram channel when asked for, and starts the world around the server. */
+  async open(telegram?: FakeTelegram): Promise<void> {
     this.#projectDir = await mkdtemp(path.join(tmpdir(), 'agent33-crash-'));
     await mkdir(path.join(this.#projectDir, 'agents'));
     await writeFile(
       path.join(this.#projectDir, 'agents/worker.yaml'),
       'apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: worker }\nspec: { model: openai/m, tools: [effect] }\n',
     );
+    if (telegram !== undefined) {
+      await mkdir(path.join(this.#projectDir, 'channels'));
+      await writeFile(
+        path.join(this.#projectDir, 'channels/telegram.yaml'),
+        `apiVersion: agent33/v1\nkind: Channel\nmetadata: { name: telegram }\nspec: { platform: telegram, agent: worker, token: "${telegram.token}", apiBase: "${telegram.apiBase}", pollTimeout: 2s }\n`,
+      );
+    }
     this.#outside = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -77,7 +90,7 @@ export class CrashGround {
   async start(failpoint = '', nth = 1): Promise<boolean> {
     const address = this.#outside?.address() as AddressInfo;
     const outside = `http://127.0.0.1:${address.port}`;
-    const script = path.join(import.meta.dirname, 'crash-server.ts');
+    const script = path.join(this.#root, 'test/integration/crash/crash-server.ts');
     const child = spawn(
       process.execPath,
       [script, this.#projectDir, `${outside}/effect`, failpoint, String(nth)],
@@ -88,6 +101,7 @@ export class CrashGround {
           OPENAI_API_KEY: 'sk-test',
           OPENAI_BASE_URL: outside,
           AGENT33_BOOTSTRAP_KEY: adminKey,
+          EGRESS_ALLOW_PRIVATE: '127.0.0.1',
           ...this.#env,
         },
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -101,6 +115,27 @@ export class CrashGround {
     if (line === undefined) return false;
     ({ url: this.url } = JSON.parse(line) as { url: string });
     return true;
+  }
+
+  /** Sends the request until it is answered, starting the server again whenever it has gone. */
+  async untilAnswered(text: string, session: string): Promise<string> {
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const answer = await this.submit(text, session);
+      if (answer !== undefined) return answer;
+      await this.restart();
+    }
+    throw new Error(`"${text}" was never answered`);
+  }
+
+  /** Ends the server if it still runs and starts it again, once for all who ask at the same time. */
+  restart(): Promise<void> {
+    this.#restarting ??= (async () => {
+      await this.ended({ kill: true });
+      if (!(await this.start())) throw new Error('the server did not come up again');
+    })().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
   }
 
   /** Resolves when the server has ended, by itself or by `kill -9` now. */
