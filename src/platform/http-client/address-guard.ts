@@ -7,6 +7,12 @@ export interface Destination {
   readonly port: number;
 }
 
+/** The part of IPv6 that is given out for the internet; unassigned space and `::127.0.0.1` lie outside. */
+const globalUnicast = ipaddr.parseCIDR('2000::/3');
+
+/** Addresses that look public and are answered by the machine's own cloud: Azure's wire server. */
+const cloudInternal = new Set(['168.63.129.16']);
+
 /** `[::1]` and `LOCALHOST.` in the form that addresses are compared in. */
 export function plainHost(hostname: string): string {
   return hostname
@@ -17,7 +23,7 @@ export function plainHost(hostname: string): string {
 
 /** Does a host pattern (`example.com`, `*.example.com`) name this host? */
 export function matchesHost(pattern: string, hostname: string): boolean {
-  const wanted = pattern.toLowerCase();
+  const wanted = plainHost(pattern);
   const host = plainHost(hostname);
   return wanted.startsWith('*.')
     ? host.endsWith(wanted.slice(1)) && host.length > wanted.length - 1
@@ -26,7 +32,10 @@ export function matchesHost(pattern: string, hostname: string): boolean {
 
 /** True for an address of the public internet: plain unicast after unwrapping mapped IPv4. */
 function isPublic(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  if (parsed.range() !== 'unicast' || cloudInternal.has(parsed.toString())) return false;
+  return parsed.kind() === 'ipv4' || parsed.match(globalUnicast);
 }
 
 function inRange(entry: string, address: string): boolean {
@@ -42,16 +51,11 @@ function inRange(entry: string, address: string): boolean {
 
 /** Does an allowlist entry (host, `host:port`, `*.suffix`, address, CIDR) open this destination on a private network? */
 function opens(entry: string, destination: Destination, address: string): boolean {
-  if (inRange(entry, address)) return true;
-  const withPort = /^(.*):(\d+)$/.exec(entry);
-  if (withPort !== null && !ipaddr.isValid(entry)) {
-    const [, host = '', port] = withPort;
-    return (
-      Number(port) === destination.port &&
-      (matchesHost(plainHost(host), destination.hostname) || inRange(plainHost(host), address))
-    );
-  }
-  return matchesHost(plainHost(entry), destination.hostname);
+  const withPort = ipaddr.isValid(entry) ? null : /^(.*):(\d+)$/.exec(entry);
+  const [, host = entry, port] = withPort ?? [];
+  if (port !== undefined && Number(port) !== destination.port) return false;
+  const plain = plainHost(host);
+  return matchesHost(plain, destination.hostname) || inRange(plain, address);
 }
 
 /** Refuses (`egress_denied`) an address that is neither public nor opened for this destination. */

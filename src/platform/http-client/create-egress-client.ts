@@ -1,87 +1,16 @@
-import { Transform, type Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { Agent, fetch as undiciFetch, request as undiciRequest } from 'undici';
-import { AppError, isAbortError } from '../../base/index.ts';
-import { matchesHost } from './address-guard.ts';
+import { Agent, fetch as undiciFetch, request as undiciRequest, type Dispatcher } from 'undici';
+import { AppError, systemClock, type Clock } from '../../base/index.ts';
+import { checkedUrl } from './checked-url.ts';
 import type { EgressClient, EgressPolicy, EgressRequest, EgressResponse } from './egress.ts';
+import { toEgressError } from './egress-error.ts';
 import { createGuardedConnector, resolveWithSystem, type ResolveHost } from './guarded-connector.ts';
+import { capped, cappedResponse, decoded, discard } from './response-body.ts';
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-const credentialHeaders = new Set(['authorization', 'cookie', 'proxy-authorization', 'x-api-key']);
-
-function checkedUrl(text: string, policy: EgressPolicy): URL {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw new AppError(
-      'invalid_request',
-      `url: "${text.slice(0, 200)}" is not an address; expected http(s)://host/…`,
-    );
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new AppError(
-      'egress_denied',
-      `only http and https may be used, not "${url.protocol.slice(0, -1)}"`,
-    );
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new AppError('egress_denied', 'an address must not carry credentials');
-  }
-  if (policy.hosts !== undefined && !policy.hosts.some((pattern) => matchesHost(pattern, url.hostname))) {
-    throw new AppError('egress_denied', `host "${url.hostname}" is not on the list of allowed hosts`);
-  }
-  return url;
-}
-
-/** Finds our own error in a chain of causes, or says in words what failed; the cause keeps its `code`. */
-function toEgressError(error: unknown, host: string): Error {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof AppError) return cause;
-    if (isAbortError(cause)) return cause;
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (
-      code === 'UND_ERR_HEADERS_TIMEOUT' ||
-      code === 'UND_ERR_BODY_TIMEOUT' ||
-      code === 'UND_ERR_CONNECT_TIMEOUT'
-    ) {
-      return new AppError('timeout', `"${host}" did not answer in time`, { cause: error });
-    }
-  }
-  return new AppError('upstream_error', `no connection to "${host}"`, { cause: error });
-}
-
-function decoded(body: Readable, encoding: string | undefined): Readable {
-  if (encoding === undefined || encoding === '' || encoding === 'identity') return body;
-  const decoder =
-    encoding === 'gzip' || encoding === 'x-gzip'
-      ? createGunzip()
-      : encoding === 'br'
-        ? createBrotliDecompress()
-        : encoding === 'deflate'
-          ? createInflate()
-          : undefined;
-  if (decoder === undefined)
-    throw new AppError('upstream_error', `the answer has the unknown encoding "${encoding}"`);
-  body.on('error', (error) => decoder.destroy(error));
-  decoder.on('close', () => body.destroy());
-  return body.pipe(decoder);
-}
-
-function capped(body: Readable, mostBytes: number, host: string): Readable {
-  let bytes = 0;
-  const cap = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      if (bytes > mostBytes)
-        done(new AppError('payload_too_large', `the answer of "${host}" is larger than ${mostBytes} bytes`));
-      else done(null, chunk);
-    },
-  });
-  body.on('error', (error) => cap.destroy(toEgressError(error, host)));
-  cap.on('close', () => body.destroy());
-  return body.pipe(cap);
-}
+const headersOfOrigin = new Set(['authorization', 'cookie', 'host', 'proxy-authorization', 'x-api-key']);
+const defaultConnectMs = 10_000;
+const defaultHeadersMs = 60_000;
+const defaultIdleMs = 60_000;
 
 function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   return Object.fromEntries(
@@ -91,81 +20,117 @@ function plainHeaders(headers: Record<string, string | string[] | undefined>): R
   );
 }
 
+/** What is asked of the next hop: no credentials for another origin, no body where the redirect turns it into a GET. */
+function redirected(request: EgressRequest, status: number, sameOrigin: boolean): EgressRequest {
+  const asGet =
+    (status === 303 && request.method !== 'HEAD') ||
+    ((status === 301 || status === 302) && request.method === 'POST');
+  const headers = Object.fromEntries(
+    Object.entries(request.headers ?? {}).filter(
+      ([name]) =>
+        (sameOrigin || !headersOfOrigin.has(name.toLowerCase())) && !(asGet && /^content-/i.test(name)),
+    ),
+  );
+  const { body: _body, ...bodyless } = request;
+  return asGet ? { ...bodyless, headers, method: 'GET' } : { ...request, headers };
+}
+
+/** The parts of a `Request`, for a `fetch` that knows only its own class of that name. */
+function partsOf(request: Request): RequestInit {
+  const { method, headers, body, signal } = request;
+  return { method, headers, signal, ...(body === null ? {} : { body, duplex: 'half' }) };
+}
+
 /** A client that reaches what its policy allows and nothing else; connections are pooled per client. */
 export function createEgressClient(
   policy: EgressPolicy,
-  options: { resolve?: ResolveHost } = {},
+  options: { resolve?: ResolveHost; clock?: Clock } = {},
 ): EgressClient {
+  const { hosts, limits = {}, maxRedirects = 0, maxBodyBytes } = policy;
+  const closing = new AbortController();
   const agent = new Agent({
-    connect: createGuardedConnector(policy.allowPrivate, options.resolve ?? resolveWithSystem),
-    // SDKs bound their calls by signal; a slow model may be silent for long.
-    headersTimeout: 0,
-    bodyTimeout: 0,
+    connect: createGuardedConnector({
+      allowPrivate: policy.allowPrivate,
+      resolve: options.resolve ?? resolveWithSystem,
+      clock: options.clock ?? systemClock,
+      connectMs: limits.connectMs ?? defaultConnectMs,
+      closed: closing.signal,
+    }),
+    headersTimeout: limits.headersMs ?? 0,
+    bodyTimeout: limits.idleMs ?? 0,
     connections: 128,
   });
+  const limitedAgent = agent.compose(
+    (dispatch): Dispatcher.Dispatch =>
+      (call, handler) =>
+        dispatch(
+          {
+            ...call,
+            headersTimeout: limits.headersMs ?? defaultHeadersMs,
+            bodyTimeout: limits.idleMs ?? defaultIdleMs,
+          },
+          handler,
+        ),
+  );
 
-  async function send(
-    url: URL,
-    request: EgressRequest,
-    headers: Record<string, string>,
-    hops: number,
-  ): Promise<EgressResponse> {
+  async function send(url: URL, request: EgressRequest, hops: number): Promise<EgressResponse> {
+    const { signal } = request;
     let response;
     try {
       response = await undiciRequest(url, {
         dispatcher: agent,
         method: request.method ?? 'GET',
-        headers: { 'accept-encoding': 'gzip, deflate, br', ...headers },
+        headers: { 'accept-encoding': 'gzip, deflate, br', ...request.headers },
         body: request.body ?? null,
-        signal: request.signal ?? null,
-        headersTimeout: request.headersTimeoutMs ?? 30_000,
-        bodyTimeout: request.idleTimeoutMs ?? 60_000,
+        signal: signal ?? null,
+        headersTimeout: request.headersTimeoutMs ?? limits.headersMs ?? defaultHeadersMs,
+        bodyTimeout: request.idleTimeoutMs ?? limits.idleMs ?? defaultIdleMs,
       });
     } catch (error) {
-      throw toEgressError(error, url.host);
+      throw toEgressError(error, url.host, signal);
     }
     const received = plainHeaders(response.headers);
     const location = received['location'];
-    if (
-      redirectStatuses.has(response.statusCode) &&
-      location !== undefined &&
-      (policy.maxRedirects ?? 0) > 0
-    ) {
-      response.body.destroy();
-      if (hops >= (policy.maxRedirects ?? 0))
-        throw new AppError('upstream_error', `"${url.host}" redirects too often`);
-      const next = checkedUrl(new URL(location, url).href, policy);
-      const kept = Object.entries(headers).filter(
-        ([name]) => next.origin === url.origin || !credentialHeaders.has(name.toLowerCase()),
-      );
-      const asGet =
-        response.statusCode === 303 ||
-        ((response.statusCode === 301 || response.statusCode === 302) && request.method === 'POST');
-      const { body: _body, ...bodyless } = request;
-      return send(next, asGet ? { ...bodyless, method: 'GET' } : request, Object.fromEntries(kept), hops + 1);
+    if (redirectStatuses.has(response.statusCode) && location !== undefined && maxRedirects > 0) {
+      discard(response.body);
+      if (hops >= maxRedirects) throw new AppError('upstream_error', `"${url.host}" redirects too often`);
+      const next = checkedUrl(location, hosts, url);
+      return send(next, redirected(request, response.statusCode, next.origin === url.origin), hops + 1);
     }
-    const body = decoded(response.body, received['content-encoding']);
+    const bodiless = request.method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
+    const body = bodiless ? response.body : decoded(response.body, received['content-encoding'], url.host);
     return {
       status: response.statusCode,
       headers: received,
       url: url.href,
-      body: capped(body, policy.maxBodyBytes ?? Number.MAX_SAFE_INTEGER, url.host),
+      body: capped(body, { mostBytes: maxBodyBytes ?? Number.MAX_SAFE_INTEGER, host: url.host, signal }),
     };
   }
 
   const guardedFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const url = checkedUrl(input instanceof Request ? input.url : String(input), policy);
+    const parts = input instanceof Request ? { ...partsOf(input), ...init } : { ...init };
+    const url = checkedUrl(input instanceof Request ? input.url : String(input), hosts);
+    // Whoever brings a signal bounds the call with it: a model may be silent for longer than any default.
+    const dispatcher = init?.signal === undefined || init.signal === null ? limitedAgent : agent;
     try {
-      const answer = await undiciFetch(url, { ...init, dispatcher: agent, redirect: 'error' } as never);
-      return answer;
+      const answer = (await undiciFetch(url, {
+        ...parts,
+        dispatcher,
+        redirect: 'error',
+      } as never)) as Response;
+      return maxBodyBytes === undefined ? answer : cappedResponse(answer, maxBodyBytes, url.host);
     } catch (error) {
-      throw toEgressError(error, url.host);
+      throw toEgressError(error, url.host, parts.signal);
     }
   };
 
   return {
-    request: async (request) => send(checkedUrl(request.url, policy), request, { ...request.headers }, 0),
+    request: async (request) => send(checkedUrl(request.url, hosts), request, 0),
     fetch: guardedFetch,
-    close: () => agent.destroy(),
+    close: async () => {
+      const destroyed = agent.destroy();
+      closing.abort();
+      await destroyed;
+    },
   };
 }

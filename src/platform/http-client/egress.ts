@@ -6,9 +6,9 @@ export interface EgressRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
-  /** Wait for the response head. Default 30,000. */
+  /** Wait for the response head. Default: the policy's `limits.headersMs`. */
   readonly headersTimeoutMs?: number;
-  /** Longest silence within the body. Default 60,000. */
+  /** Longest silence within the body. Default: the policy's `limits.idleMs`. */
   readonly idleTimeoutMs?: number;
 }
 
@@ -18,6 +18,16 @@ export interface EgressResponse {
   readonly headers: Readonly<Record<string, string>>;
   readonly url: string;
   readonly body: Readable;
+}
+
+/** Longest waits of one client, in milliseconds. */
+export interface EgressLimits {
+  /** Name resolution, TCP and TLS together. Default 10,000. */
+  readonly connectMs?: number;
+  /** From the request to the head of the answer. Default 60,000. */
+  readonly headersMs?: number;
+  /** Silence within the body. Default 60,000. */
+  readonly idleMs?: number;
 }
 
 /** What one client may reach. */
@@ -33,17 +43,22 @@ export interface EgressPolicy {
   readonly maxRedirects?: number;
   /** Largest body in bytes, counted after decompression; more fails with `payload_too_large`. */
   readonly maxBodyBytes?: number;
+  readonly limits?: EgressLimits;
 }
 
 /**
  * The only way out of the process over HTTP. Refuses private, loopback, link-local and metadata addresses at connect
  * time, on the address that the connection really uses.
  *
- * Errors: `egress_denied`, `timeout`, `upstream_error` (no connection, reset), `payload_too_large`.
+ * Errors: `invalid_request` (no address), `egress_denied`, `timeout`, `upstream_error` (no connection, reset),
+ * `payload_too_large`; after an abort, what the signal was aborted with. No message holds credentials, path or query.
  */
 export interface EgressClient {
   request(request: EgressRequest): Promise<EgressResponse>;
-  /** A `fetch` for SDKs that take one; same guard, same errors as its rejections. */
+  /**
+   * A `fetch` for SDKs that take one; same guard, same errors as its rejections; follows no redirect. With `init.signal`
+   * only that bounds the call after connecting, unless the policy names limits: a model may be silent for long.
+   */
   readonly fetch: typeof globalThis.fetch;
   close(): Promise<void>;
 }

@@ -3,6 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite, type Results } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import type { DatabaseErrorFields } from './database-errors.ts';
+import { isRepeatable } from './statement-names.ts';
+import { PgliteStatements } from './pglite-statements.ts';
 import type { PgliteReply, PgliteRequest, PgliteRows, PgliteWorkerData } from './pglite-messages.ts';
 
 // This file is the entry of a worker thread: it owns the database and answers requests strictly in order. Locks are
@@ -36,7 +38,12 @@ function toRows(result: Results & { command?: string; rowCount?: number }): Pgli
   };
 }
 
-async function open({ dataDir, template }: PgliteWorkerData): Promise<PGlite> {
+interface Opened {
+  readonly pglite: PGlite;
+  readonly statements: PgliteStatements;
+}
+
+async function open({ dataDir, template }: PgliteWorkerData): Promise<Opened> {
   const loadDataDir =
     template === undefined ? undefined : new Blob([await readFile(template)], { type: 'application/gzip' });
   const database = await PGlite.create({
@@ -47,17 +54,17 @@ async function open({ dataDir, template }: PgliteWorkerData): Promise<PGlite> {
   // Values stay text on this side: text crosses the thread boundary cheaply, and one reader serves both backends.
   for (const type of Object.keys(database.parsers)) database.parsers[type] = (text) => text as unknown;
   database.onNotification((channel, payload) => reply({ kind: 'notification', channel, payload }));
-  return database;
+  return { pglite: database, statements: new PgliteStatements(database) };
 }
 
-async function run(database: PGlite, request: PgliteRequest & { kind: 'run' }): Promise<PgliteRows[]> {
-  const { text, parameters } = request;
-  const options = { rowMode: 'array' } as const;
-  if (parameters.length === 0) return (await database.exec(text, options)).map(toRows);
-  return [toRows(await database.query(text, [...parameters], options))];
+async function run(database: Opened, request: PgliteRequest & { kind: 'run' }): Promise<PgliteRows[]> {
+  const { text, parameters, inTransaction } = request;
+  if (parameters.length === 0 && !isRepeatable(text))
+    return (await database.pglite.exec(text, { rowMode: 'array' })).map(toRows);
+  return [toRows(await database.statements.query(text, parameters, inTransaction))];
 }
 
-async function answer(database: PGlite, request: PgliteRequest): Promise<void> {
+async function answer(database: Opened, request: PgliteRequest): Promise<void> {
   const { id } = request;
   try {
     if (request.kind === 'run') {
@@ -65,15 +72,16 @@ async function answer(database: PGlite, request: PgliteRequest): Promise<void> {
       return;
     }
     if (request.kind === 'dump') {
-      const bytes = new Uint8Array(await (await database.dumpDataDir('gzip')).arrayBuffer());
+      const bytes = new Uint8Array(await (await database.pglite.dumpDataDir('gzip')).arrayBuffer());
       reply({ kind: 'dumped', id, bytes }, [bytes.buffer]);
       return;
     }
-    if (request.kind === 'close') await database.close();
+    if (request.kind === 'close') await database.pglite.close();
     reply({ kind: 'done', id, results: [] });
   } catch (error) {
     // A statement that failed half-way through its own begin … commit must not leave the session to others like that.
-    if (request.kind === 'run' && !request.inTransaction) await database.exec('rollback').catch(() => {});
+    if (request.kind === 'run' && !request.inTransaction)
+      await database.pglite.exec('rollback').catch(() => {});
     reply({ kind: 'failed', id, error: toFields(error) });
   }
 }

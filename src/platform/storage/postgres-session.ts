@@ -3,9 +3,11 @@ import { AppError, type Clock } from '../../base/index.ts';
 import { toStorageError } from './database-errors.ts';
 import { dropConnection } from './drop-connection.ts';
 import type { SqlResult, SqlSession } from './sql-session.ts';
+import { planOutdated, type StatementNames } from './statement-names.ts';
 
 interface PostgresSessionDeps {
   readonly clock: Clock;
+  readonly names: StatementNames;
   /** Deadline of a statement outside a transaction. */
   readonly statementTimeoutMs: number;
   /** Asks the server to give up what this backend does. */
@@ -110,10 +112,7 @@ export class PostgresSession implements SqlSession {
 
   async #send(text: string, parameters: readonly unknown[]): Promise<SqlResult> {
     try {
-      // Without parameters the simple protocol, which also takes several statements.
-      const answer = await (parameters.length === 0
-        ? this.#client.query(text)
-        : this.#client.query(text, parameters as unknown[]));
+      const answer = await this.#ask(text, parameters);
       const result = Array.isArray(answer) ? ((answer as (typeof answer)[]).at(-1) ?? answer) : answer;
       return {
         command: result.command,
@@ -124,6 +123,23 @@ export class PostgresSession implements SqlSession {
       const mapped = toStorageError(error);
       if (mapped !== error) this.#broken = true;
       throw mapped;
+    }
+  }
+
+  async #ask(text: string, parameters: readonly unknown[]) {
+    // Without parameters the simple protocol, which also takes several statements.
+    if (parameters.length === 0) return this.#client.query(text);
+    const name = this.#deps.names.nameOf(text);
+    const values = parameters as unknown[];
+    if (name === undefined) return this.#client.query(text, values);
+    try {
+      return await this.#client.query({ name, text, values });
+    } catch (error) {
+      if ((error as { code?: string }).code !== planOutdated) throw error;
+      this.#deps.names.forget();
+      // Within a transaction it has failed already; the next one knows better.
+      if (this.#inTransaction) throw error;
+      return this.#client.query(text, values);
     }
   }
 }

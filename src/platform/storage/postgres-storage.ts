@@ -4,7 +4,7 @@ import type { Db } from 'pg-boss';
 import type { Transaction } from 'kysely';
 import { AppError, type Clock, type HealthReport, type Logger } from '../../base/index.ts';
 import { columnParser } from './column-values.ts';
-import { toStorageError } from './database-errors.ts';
+import { sqlState, toStorageError } from './database-errors.ts';
 import { endWithin } from './drop-connection.ts';
 import { migrateUp } from './migrate.ts';
 import { PostgresListener } from './postgres-listener.ts';
@@ -12,6 +12,7 @@ import { PostgresSession } from './postgres-session.ts';
 import { normalizePostgresUrl } from './postgres-url.ts';
 import { defaultTransactionTimeoutMs, runTransaction } from './run-transaction.ts';
 import type { Database } from './schema.ts';
+import { isRepeatable, planOutdated, StatementNames } from './statement-names.ts';
 import { createStorageDialect } from './storage-dialect.ts';
 import type { Executor, Storage, Subscription } from './storage.ts';
 import { assertOutsideTransaction } from './transaction-scope.ts';
@@ -44,6 +45,7 @@ export class PostgresStorage implements Storage {
   #bossPool: Pool | undefined;
   #listener: PostgresListener | undefined;
   #db: Kysely<Database> | undefined;
+  readonly #names = new StatementNames();
   #statementTimeoutMs = statementTimeoutMs;
 
   constructor(deps: PostgresStorageDeps) {
@@ -167,6 +169,7 @@ export class PostgresStorage implements Storage {
     try {
       return new PostgresSession(await pool.connect(), {
         clock: this.#deps.clock,
+        names: this.#names,
         statementTimeoutMs: this.#statementTimeoutMs,
         cancelBackend: async (processId) => {
           await this.#bossPool?.query('select pg_cancel_backend($1)', [processId]);
@@ -181,10 +184,14 @@ export class PostgresStorage implements Storage {
     assertOutsideTransaction();
     if (this.#bossPool === undefined) throw new AppError('not_ready', 'The database is not open.');
     try {
-      const result = await (values?.length ? this.#bossPool.query(text, values) : this.#bossPool.query(text));
+      const name = values?.length || isRepeatable(text) ? this.#names.nameOf(text) : undefined;
+      const result = await (name === undefined && !values?.length
+        ? this.#bossPool.query(text)
+        : this.#bossPool.query({ text, values: values ?? [], ...(name === undefined ? {} : { name }) }));
       const results = Array.isArray(result) ? (result as (typeof result)[]) : [result];
       return { rows: results.flatMap(({ rows }) => rows as unknown[]) };
     } catch (error) {
+      if (sqlState(error) === planOutdated) this.#names.forget();
       throw toStorageError(error);
     }
   }

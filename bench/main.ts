@@ -1,0 +1,30 @@
+import { measureAgentTurn } from './agent-turn.ts';
+import { measureEventLoop } from './event-loop.ts';
+import { measureFirstToken } from './first-token.ts';
+import { measureHttpTurn } from './http-turn.ts';
+import { table, type Figure } from './report.ts';
+import { measureStart } from './start.ts';
+import { measureStep } from './step.ts';
+
+const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  start: measureStart,
+  'agent-turn': measureAgentTurn,
+  'http-turn': measureHttpTurn,
+  step: measureStep,
+  'first-token': measureFirstToken,
+  'event-loop': measureEventLoop,
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !(name in measures));
+if (unknown !== undefined) {
+  process.stderr.write(`no measure "${unknown}"; there are: ${Object.keys(measures).join(', ')}\n`);
+  process.exit(2);
+}
+const figures: Figure[] = [];
+for (const [name, measure] of Object.entries(measures)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  process.stderr.write(`${name} …\n`);
+  figures.push(...(await measure()));
+}
+process.stdout.write(`${table(figures)}\n`);

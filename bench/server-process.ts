@@ -1,0 +1,52 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+// Linux counts processor time in hundredths of a second.
+const tickMs = 10;
+
+/** A server in a child process that prints one line of JSON when it is ready. */
+export class ServerProcess {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, ready: { url: string; apiKey?: string }) {
+    this.#child = child;
+    this.url = ready.url;
+    this.apiKey = ready.apiKey ?? '';
+  }
+
+  static async start(script: string, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [script], {
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await Promise.race([
+      new Promise<string>((resolve) => createInterface({ input: child.stdout }).once('line', resolve)),
+      once(child, 'exit').then(() => {
+        throw new Error(`${script} ended before it was ready`);
+      }),
+    ]);
+    return new ServerProcess(child, JSON.parse(line) as { url: string });
+  }
+
+  /** Processor time of all threads so far, user and system. */
+  cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * tickMs;
+  }
+
+  residentMb(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await exit;
+  }
+}
