@@ -49,6 +49,7 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   const queue = new PgBossQueue({ storage, clock, logger });
   const models = createModels({
     config,
+    environment,
     egress: modelEgress,
     clock,
     metrics,

@@ -4,5 +4,6 @@ export * from './errors.ts';
 export * from './ids.ts';
 export * from './json.ts';
 export * from './logger.ts';
+export * from './references.ts';
 export * from './service.ts';
 export * from './process-running.ts';

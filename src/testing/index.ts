@@ -4,3 +4,4 @@ export { FakeClock } from './fake-clock.ts';
 export { createFakeIds } from './fake-ids.ts';
 export { createMemoryLogger } from './memory-logger.ts';
 export * from './models.ts';
+export { createToolContext } from './tool-context.ts';

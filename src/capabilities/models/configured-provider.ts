@@ -1,4 +1,4 @@
-import { AppError, type Clock } from '../../base/index.ts';
+import { AppError, resolveReferences, type Clock, type Environment, type Json } from '../../base/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
@@ -9,6 +9,8 @@ export interface ProviderParts {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** What `${NAME}` in a definition's settings stands for. */
+  readonly environment: Environment;
   /** Keys and addresses of the environment, used where a definition gives none of its own. */
   readonly defaults: {
     readonly openai: { readonly apiKey?: string | undefined; readonly baseUrl?: string | undefined };
@@ -71,9 +73,16 @@ export function configurableKind(name: string): (typeof configurableKinds)[numbe
 /** Builds the provider that a definition's `spec.model.config` describes. Error: `invalid_definition`. */
 export function buildConfiguredProvider(
   kind: (typeof configurableKinds)[number],
-  settings: Settings,
+  written: Settings,
   parts: ProviderParts,
 ): LLMProvider {
+  const missing = new Set<string>();
+  const settings = resolveReferences(written as Json, parts.environment, missing) as Settings;
+  if (missing.size > 0)
+    throw new AppError(
+      'invalid_definition',
+      `spec.model.config: the environment variable ${[...missing].join(', ')} is not set.`,
+    );
   const { fetch, clock, timeoutMs, defaults } = parts;
   const ownAddress = addressSetting(settings);
   const ownKey = textSetting(settings, 'api_key', 'apiKey');

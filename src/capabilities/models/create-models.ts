@@ -1,4 +1,4 @@
-import type { Clock, Logger, Service } from '../../base/index.ts';
+import type { Environment, Clock, Logger, Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
 import { buildConfiguredProvider, type ProviderParts } from './configured-provider.ts';
@@ -25,6 +25,8 @@ export interface ModelsDeps {
     | 'ANTHROPIC_DEFAULT_MODEL'
     | 'MODEL_TIMEOUT_SECONDS'
   >;
+  /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
+  readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
   readonly egress: Pick<EgressClient, 'fetch'>;
   readonly clock: Clock;
@@ -71,6 +73,7 @@ export function createModels(deps: ModelsDeps): Models {
     fetch,
     clock,
     timeoutMs,
+    environment: deps.environment ?? {},
     defaults: {
       openai: { apiKey: config.OPENAI_API_KEY, baseUrl: config.OPENAI_BASE_URL },
       anthropic: { apiKey: config.ANTHROPIC_API_KEY, baseUrl: config.ANTHROPIC_BASE_URL },

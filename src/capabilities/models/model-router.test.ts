@@ -22,6 +22,7 @@ function setUp(
     fetch: () => Promise.reject(new TypeError('fetch failed')),
     clock,
     timeoutMs: 120_000,
+    environment: {},
     defaults: { openai: {}, anthropic: {}, ollama: { baseUrl: 'http://localhost:11434' } },
   });
   const defaultModel = options.defaultModel ?? 'ollama/llama3.2';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../base/index.ts';
-import type { Tool, ToolContext, ToolResult } from './tool.ts';
+import { ToolResult, type Tool, type ToolContext } from './tool.ts';
 
 interface ToolSettings<P> {
   readonly name: string;
@@ -21,6 +21,14 @@ export function defineTool<P>(settings: ToolSettings<P>): Tool {
   return {
     ...settings,
     parameters: parameters as JsonObject,
-    execute: (given, context) => settings.execute(settings.parameters.parse(given), context),
+    execute: async (given, context) => {
+      // The JSON Schema was checked before; this finds what it cannot say, such as refinements.
+      const parsed = settings.parameters.safeParse(given);
+      if (parsed.success) return settings.execute(parsed.data, context);
+      const faults = parsed.error.issues.map(
+        (issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`,
+      );
+      return ToolResult.fail(`the arguments do not fit: ${faults.join('; ')}`, 'invalid_request');
+    },
   };
 }

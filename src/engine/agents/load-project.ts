@@ -1,3 +1,4 @@
+import type { Environment } from '../../base/index.ts';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -8,7 +9,7 @@ import {
   type Definition,
   type ProjectDefinition,
 } from '../../protocol/index.ts';
-import { parseDefinitions, type DefinitionProblem, type Environment } from './parse-definition.ts';
+import { parseDefinitions, type DefinitionProblem } from './parse-definition.ts';
 
 /** A definition with the file it was read from, relative to the project. */
 export interface Located<D> {

@@ -1,6 +1,12 @@
-import { LineCounter, parseAllDocuments, type Document } from 'yaml';
+import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml';
 import type { z } from 'zod';
-import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
+import {
+  isJsonObject,
+  resolveReferences,
+  type Environment,
+  type Json,
+  type JsonObject,
+} from '../../base/index.ts';
 import {
   definitionKinds,
   definitionVersion,
@@ -18,25 +24,26 @@ export type DefinitionProblem = {
   readonly message: string;
 };
 
-/** Variables that `${NAME}` may take. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 interface Parsed {
   readonly definitions: readonly Definition[];
   readonly problems: readonly DefinitionProblem[];
 }
 
 const mostBytes = 1024 * 1024;
-const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+/** Maps whose keys are the author's own. */
+const freeMaps = new Set(['labels', 'variables', 'config', 'schema', 'prices', 'prefixes']);
+
+const camelCase = (key: string): string =>
+  key.replaceAll(/_([a-z])/g, (_whole, letter: string) => letter.toUpperCase());
 
 /** Keys as the schemas spell them: `max_steps` and `maxSteps` are the same. Free maps keep theirs. */
-const freeMaps = new Set(['labels', 'variables', 'config', 'schema', 'prices', 'prefixes']);
 function camelKeys(value: Json, free = false): Json {
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => camelKeys(item, free));
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
-      const name = free ? key : key.replaceAll(/_([a-z])/g, (_whole, letter: string) => letter.toUpperCase());
+      const name = free ? key : camelCase(key);
       return [name, camelKeys(inner ?? null, free || freeMaps.has(name))];
     }),
   );
@@ -61,38 +68,18 @@ function fromFlatForm(value: JsonObject): JsonObject {
   };
 }
 
-/** Puts environment variables in place of `${NAME}` wherever the schema takes secrets: model settings and channel tokens. */
-function substitute(value: Json, environment: Environment, missing: Set<string>): Json {
-  if (typeof value === 'string') {
-    return value.replaceAll(reference, (whole, name: string) => {
-      const found = environment[name];
-      if (found === undefined || found === '') missing.add(name);
-      return found ?? whole;
-    });
-  }
-  if (Array.isArray(value))
-    return (value as readonly Json[]).map((item) => substitute(item, environment, missing));
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, substitute(inner ?? null, environment, missing)]),
-  );
-}
-
+/**
+ * Puts environment variables in place of `${NAME}` in channels. In an agent's model settings they are only looked for:
+ * the definition is stored with every run and shown to callers, so secrets enter when the provider is built.
+ */
 function withEnvironment(value: JsonObject, environment: Environment, missing: Set<string>): JsonObject {
   const spec = value['spec'];
   if (!isJsonObject(spec)) return value;
-  if (value['kind'] === 'Agent' && isJsonObject(spec['model']) && spec['model']['config'] !== undefined) {
-    return {
-      ...value,
-      spec: {
-        ...spec,
-        model: { ...spec['model'], config: substitute(spec['model']['config'], environment, missing) },
-      },
-    };
-  }
+  if (value['kind'] === 'Agent' && isJsonObject(spec['model']))
+    resolveReferences(spec['model']['config'] ?? null, environment, missing);
   // A channel that is switched off needs no token yet.
   if (value['kind'] !== 'Channel' || spec['enabled'] === false) return value;
-  return { ...value, spec: substitute(spec, environment, missing) };
+  return { ...value, spec: resolveReferences(spec, environment, missing) };
 }
 
 function placeOf(
@@ -114,6 +101,25 @@ function placeOf(
     }
   }
   return {};
+}
+
+/** Where a key stands; `placeOf` would point at its value. */
+function keyPlaceOf(
+  document: Document,
+  counter: LineCounter,
+  path: readonly PropertyKey[],
+  key: string,
+): { line?: number; column?: number } {
+  const parent = path.length === 0 ? document.contents : document.getIn(path, true);
+  const pair = isMap(parent) ? parent.items.find((item) => camelKeyOf(item.key) === key) : undefined;
+  const range = isScalar(pair?.key) ? pair.key.range : undefined;
+  if (range === undefined || range === null) return placeOf(document, counter, [...path, key]);
+  const { line, col } = counter.linePos(range[0]);
+  return { line, column: col };
+}
+
+function camelKeyOf(key: unknown): string {
+  return camelCase(isScalar(key) ? String(key.value) : '');
 }
 
 function issueMessage(issue: z.core.$ZodIssue): string {
@@ -141,6 +147,7 @@ export function parseDefinitions(file: string, text: string, environment: Enviro
     schema: 'core',
     customTags: [],
     strict: true,
+    logLevel: 'error',
   });
   for (const document of Array.isArray(documents) ? documents : []) {
     const faults = [...document.errors, ...document.warnings];
@@ -206,7 +213,9 @@ export function parseDefinitions(file: string, text: string, environment: Enviro
       const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
       problems.push({
         file,
-        ...placeOf(document, counter, path),
+        ...(issue.code === 'unrecognized_keys'
+          ? keyPlaceOf(document, counter, issue.path, issue.keys[0] ?? '')
+          : placeOf(document, counter, path)),
         field: path.join('.'),
         message: issueMessage(issue),
       });

@@ -1,7 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { AppError, type Clock, type Logger, type Service } from '../../base/index.ts';
+import { AppError, type Clock, type Logger, type Service, type Environment } from '../../base/index.ts';
 import { loadProject, type LoadedProject, type Located } from './load-project.ts';
-import type { Environment } from './parse-definition.ts';
 
 const settleMs = 150;
 
@@ -44,6 +43,8 @@ export function createProjectSource(deps: {
         ? fresh
         : {
             ...fresh,
+            project:
+              faulty.has('agent33.yaml') || faulty.has('agent33.yml') ? current.project : fresh.project,
             agents: keepGood(fresh.agents, current.agents, faulty),
             channels: keepGood(fresh.channels, current.channels, faulty),
           };

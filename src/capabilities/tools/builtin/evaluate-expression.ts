@@ -110,7 +110,7 @@ export function evaluateExpression(text: string): number {
     if (number !== undefined) return Number(number.replaceAll('_', ''));
     const start = position;
     const name = match(/^[a-z]+/) ?? fail('a number, a function or "("');
-    if (name in constants) return constants[name] ?? 0;
+    if (Object.hasOwn(constants, name)) return constants[name] ?? 0;
     const call = Object.hasOwn(functions, name) ? functions[name] : undefined;
     if (call === undefined) {
       position = start;

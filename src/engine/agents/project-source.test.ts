@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../base/index.ts';
+import { createMemoryLogger } from '../../testing/index.ts';
+import { loadProject } from './load-project.ts';
+import { createProjectSource, type ProjectSource } from './project-source.ts';
+
+let dir: string;
+let source: ProjectSource | undefined;
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'agent33-project-'));
+  await mkdir(path.join(dir, 'agents'));
+});
+afterEach(async () => {
+  await source?.stop();
+  source = undefined;
+  await rm(dir, { recursive: true, force: true });
+});
+
+const write = (name: string, description: string, more = ''): Promise<void> =>
+  writeFile(
+    path.join(dir, `agents/${name}.yaml`),
+    `apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: ${name} }\nspec: { description: "${description}"${more} }\n`,
+  );
+const descriptions = () =>
+  source?.current.agents.map((one) => `${one.definition.metadata.name}: ${one.definition.spec.description}`);
+
+async function start() {
+  const logger = createMemoryLogger();
+  source = createProjectSource({ dir, environment: {}, clock: systemClock, logger });
+  await source.start();
+  return logger;
+}
+
+describe('the project folder', () => {
+  it('is read once at the start and again after each change', async () => {
+    await write('one', 'first');
+    await start();
+    const changes: number[] = [];
+    source?.onChange((project) => changes.push(project.agents.length));
+    expect(descriptions()).toEqual(['one: first']);
+    await write('one', 'second');
+    await expect.poll(descriptions, { timeout: 5000 }).toEqual(['one: second']);
+    await write('two', 'new');
+    await expect.poll(descriptions, { timeout: 5000 }).toEqual(['one: second', 'two: new']);
+    await rm(path.join(dir, 'agents/one.yaml'));
+    await expect.poll(descriptions, { timeout: 5000 }).toEqual(['two: new']);
+    expect(changes.at(-1)).toBe(1);
+  });
+
+  it('keeps the last good version of a file that is broken, and says what is wrong', async () => {
+    await writeFile(
+      path.join(dir, 'agent33.yaml'),
+      'apiVersion: agent33/v1\nkind: Project\nmetadata: { name: p }\nspec: { defaultAgent: one }\n',
+    );
+    await write('one', 'good');
+    const logger = await start();
+    await write('one', 'bad', ', wrong: 1');
+    await writeFile(path.join(dir, 'agent33.yaml'), 'kind: Project\nspec: {');
+    const faults = () =>
+      logger.lines
+        .filter((line) => line.message === 'definition has a fault')
+        .map((line) => line.fields['file']);
+    await expect
+      .poll(faults, { timeout: 5000 })
+      .toEqual(expect.arrayContaining(['agents/one.yaml', 'agent33.yaml']));
+    expect(descriptions()).toEqual(['one: good']);
+    expect(source?.current.project.spec.defaultAgent).toBe('one');
+    await write('one', 'mended');
+    await expect.poll(descriptions, { timeout: 5000 }).toEqual(['one: mended']);
+  });
+
+  it('starts with what is valid and lists every fault', async () => {
+    await write('one', 'good');
+    await write('two', 'bad', ', wrong: 1');
+    await writeFile(path.join(dir, 'agents/copy.json'), '{"name":"one"}');
+    const project = await loadProject(dir);
+    expect(project.agents.map((one) => one.definition.metadata.name)).toEqual(['one']);
+    expect(project.problems).toMatchObject([
+      {
+        file: 'agents/one.yaml',
+        field: 'metadata.name',
+        message: 'Agent "one" is defined in agents/copy.json already',
+      },
+      { file: 'agents/two.yaml', field: 'spec.wrong' },
+    ]);
+  });
+
+  it('is empty, not an error, where there is nothing', async () => {
+    expect(await loadProject(path.join(dir, 'nowhere'))).toMatchObject({
+      agents: [],
+      channels: [],
+      problems: [],
+    });
+  });
+});
