@@ -11,3 +11,4 @@ export { defineTool, ToolResult, type Tool, type ToolContext } from './capabilit
 export { loadConfig, type Config } from './platform/config/index.ts';
 export { createLogger } from './platform/observability/index.ts';
 export type { AgentDefinition, AgentOutput, AgentResponse, RunEvent } from './protocol/index.ts';
+export { z } from 'zod';

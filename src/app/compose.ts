@@ -20,6 +20,7 @@ import { systemScope } from '../protocol/index.ts';
 import { channelRoutes } from './channel-routes.ts';
 import type { AppOptions, StartedApp } from './app-options.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { loadProjectTools } from './project-tools.ts';
 
 /** What is there before the rest is put together. */
 export interface Foundation {
@@ -62,6 +63,7 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   const tools = createToolRegistry({ logger });
   const builtin = createBuiltinTools({ clock, createEgress: createEgressClient, allowPrivate });
   for (const tool of [...builtin, ...(options.tools ?? [])]) tools.register(tool);
+  await loadProjectTools({ projectDir: config.projectDir, tools, logger });
   const governance = createToolGovernance({ clock, logger, metrics });
   const agents = createAgentStore({
     storage,

@@ -26,6 +26,12 @@ const codesByStatus: Readonly<Record<number, ExitCode>> = {
   504: exitCodes.timeout,
 };
 
+/** Errors that never travel over HTTP. */
+const codesByError: Partial<Record<ErrorCode, ExitCode>> = {
+  invalid_config: exitCodes.usage,
+  folder_locked: exitCodes.conflict,
+};
+
 /** A failure as the command line tells it: what happened, what to try next, and the exit code. */
 export class CliError extends Error {
   readonly exitCode: ExitCode;
@@ -86,8 +92,7 @@ export function toCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof AppError) {
     const { status } = errorTable[error.code satisfies ErrorCode];
-    const exitCode =
-      error.code === 'invalid_config' ? exitCodes.usage : (codesByStatus[status] ?? exitCodes.failed);
+    const exitCode = codesByError[error.code] ?? codesByStatus[status] ?? exitCodes.failed;
     return new CliError(error.message, { exitCode, problem: { status, code: error.code } });
   }
   const message = error instanceof Error ? error.message : String(error);

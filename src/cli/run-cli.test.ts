@@ -146,7 +146,7 @@ describe('exit codes', () => {
     [504, 6],
   ])('turns status %i into %i', async (status, code) => {
     answers['GET /api/v1/agents/x'] = json(status, { code: 'c', detail: 'the reason' });
-    const result = await cli(['agents', 'get', 'x']);
+    const result = await cli(['agents', 'show', 'x']);
     expect(result.code).toBe(code);
     expect(result.err).toContain('the reason');
     expect(result.out).toBe('');

@@ -36,7 +36,7 @@ describe('serve', () => {
     await served;
     expect(app.stops).toBe(1);
     expect(terminal.output()).toBe('');
-    expect(terminal.talk()).toContain("-H 'Authorization: Bearer a33_new'");
+    expect(terminal.talk()).toContain('-H "Authorization: Bearer a33_new"');
     expect(terminal.talk()).toContain('no language model connected');
   });
 

@@ -46,7 +46,7 @@ function banner(context: CliContext, started: StartedApp): string {
     '  try',
     `    agent33 chat -m "What is 17% of 230?"`,
     `    agent33 init helper --kind agent`,
-    `    curl ${url}/api/v1/chat -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' -d '{"message":"hello"}'`,
+    `    curl ${url}/api/v1/chat -H "Authorization: Bearer ${key}" -H 'Content-Type: application/json' -d '{"message":"hello"}'`,
     '',
   ].join('\n');
 }

@@ -101,3 +101,35 @@ export function projectTemplate(name: string): readonly TemplateFile[] {
     },
   ];
 }
+
+/** The first version of a tool: a module that the server loads at its start. */
+export function toolTemplate(name: string): TemplateFile {
+  const toolName = name.replaceAll('-', '_');
+  return {
+    path: `tools/${name}.ts`,
+    text: `// A tool for agents. The server loads what lies in tools/ at its start; \`agent33 dev\` restarts when it changes.
+// An agent uses it when its definition names it:  tools: [${toolName}]
+import { defineTool, ToolResult, z } from 'agent33';
+
+export default defineTool({
+  name: '${toolName}',
+  // The model reads this to decide when to call it.
+  description: 'Counts the words of a text.',
+  // Checked before execute is called; the descriptions go to the model too.
+  parameters: z.strictObject({
+    text: z.string().min(1).describe('The text to count.'),
+  }),
+  // What people might say; the offline assistant recognises the tool by it.
+  examples: ['count the words of'],
+  // none: it only reads. keyed: it changes something and passes context.idempotencyKey on.
+  // unkeyed: it must not be repeated when a crash leaves it in doubt.
+  effect: 'none',
+  execute: async ({ text }, context) => {
+    context.signal.throwIfAborted();
+    const words = text.split(/\\s+/).filter((word) => word !== '').length;
+    return ToolResult.ok(\`\${words} words\`, { data: words });
+  },
+});
+`,
+  };
+}

@@ -67,7 +67,7 @@ export function registerAgents(program: Command, context: CliContext): void {
       printRows(context, outputFormat(command.optsWithGlobals<GlobalOptions>()), rowsOf(body), agentColumns);
     });
   agents
-    .command('get <name>')
+    .command('show <name>')
     .description('one agent with its definition')
     .action(async (name: string, _options: unknown, command: Command) => {
       const body = await openClient(context, command).call(

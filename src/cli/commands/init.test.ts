@@ -47,7 +47,7 @@ describe('init', () => {
   it('refuses unknown kinds and bad names, naming what is right', async () => {
     const result = await cli(['init', 'x', '--kind', 'spaceship']);
     expect(result.code).toBe(2);
-    expect(result.err).toContain('agent, channel, project');
+    expect(result.err).toContain('agent, channel, project, tool');
     expect((await cli(['init', '../evil'])).code).toBe(2);
   });
 });

@@ -7,16 +7,17 @@ import { say, type CliContext, type GlobalOptions } from '../cli-context.ts';
 import { CliError, exitCodes, usageError } from '../cli-error.ts';
 import { columns, outputFormat, printRows } from '../output.ts';
 import { findProjectDir } from '../project-folder.ts';
-import { definitionTemplate, projectTemplate } from '../templates.ts';
+import { definitionTemplate, projectTemplate, toolTemplate } from '../templates.ts';
 
 interface InitOptions extends GlobalOptions {
   readonly kind: string;
   readonly force?: boolean;
 }
 
-const kindNames = (Object.keys(definitionKinds) as DefinitionKind[]).map((kind) => kind.toLowerCase());
+const kindNames = [...Object.keys(definitionKinds), 'Tool'].map((kind) => kind.toLowerCase()).toSorted();
 
-function kindOf(text: string): DefinitionKind {
+function kindOf(text: string): DefinitionKind | 'Tool' {
+  if (text.toLowerCase() === 'tool') return 'Tool';
   const found = (Object.keys(definitionKinds) as DefinitionKind[]).find(
     (kind) => kind.toLowerCase() === text.toLowerCase(),
   );
@@ -27,11 +28,16 @@ function kindOf(text: string): DefinitionKind {
   );
 }
 
+function filesOf(kind: DefinitionKind | 'Tool', name: string) {
+  if (kind === 'Project') return projectTemplate(name);
+  return [kind === 'Tool' ? toolTemplate(name) : definitionTemplate(kind, name)];
+}
+
 /** `agent33 init NAME --kind KIND`: the first version of a definition or of a whole project. */
 export function registerInit(program: Command, context: CliContext): void {
   program
     .command('init <name>')
-    .description(`write a definition that is valid as it stands (${kindNames.join(', ')})`)
+    .description(`write a file that is valid as it stands (${kindNames.join(', ')})`)
     .option('--kind <kind>', 'what to write', 'agent')
     .option('--force', 'overwrite files that exist')
     .action(async (name: string, _options: unknown, command: Command) => {
@@ -45,7 +51,7 @@ export function registerInit(program: Command, context: CliContext): void {
         kind === 'Project'
           ? path.resolve(context.cwd, options.dir ?? name)
           : findProjectDir(context, options);
-      const files = kind === 'Project' ? projectTemplate(name) : [definitionTemplate(kind, name)];
+      const files = filesOf(kind, name);
       const taken = files.filter((file) => existsSync(path.join(base, file.path)));
       if (taken.length > 0 && options.force !== true) {
         throw new CliError(

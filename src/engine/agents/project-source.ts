@@ -37,7 +37,8 @@ export function createProjectSource(deps: {
   async function read(): Promise<void> {
     const fresh = await loadProject(dir, { environment });
     const faulty = new Set(fresh.problems.map((problem) => problem.file));
-    for (const problem of fresh.problems) logger.warn({ ...problem }, 'definition has a fault');
+    for (const { message, ...place } of fresh.problems)
+      logger.warn({ ...place, reason: message }, 'definition has a fault');
     current =
       current === undefined
         ? fresh
