@@ -12,10 +12,11 @@ if (major < 24) {
 }
 Promise.all([import('node:fs'), import('node:url')])
   .then(function (modules) {
-    var compiled = new URL('../dist/cli/main.js', import.meta.url);
-    var entry = modules[0].existsSync(modules[1].fileURLToPath(compiled))
-      ? compiled
-      : new URL('../src/cli/main.ts', import.meta.url);
+    // A checkout runs its sources, also beside an old build; the package holds the build only.
+    var source = new URL('../src/cli/main.ts', import.meta.url);
+    var entry = modules[0].existsSync(modules[1].fileURLToPath(source))
+      ? source
+      : new URL('../dist/cli/main.js', import.meta.url);
     return import(entry.href);
   })
   .catch(function (error) {

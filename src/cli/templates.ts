@@ -102,6 +102,8 @@ export function projectTemplate(name: string): readonly TemplateFile[] {
   ];
 }
 
+const ownPackage = 'agent33';
+
 /** The first version of a tool: a module that the server loads at its start. */
 export function toolTemplate(name: string): TemplateFile {
   const toolName = name.replaceAll('-', '_');
@@ -109,7 +111,7 @@ export function toolTemplate(name: string): TemplateFile {
     path: `tools/${name}.ts`,
     text: `// A tool for agents. The server loads what lies in tools/ at its start; \`agent33 dev\` restarts when it changes.
 // An agent uses it when its definition names it:  tools: [${toolName}]
-import { defineTool, ToolResult, z } from 'agent33';
+import { defineTool, ToolResult, z } from '${ownPackage}';
 
 export default defineTool({
   name: '${toolName}',
