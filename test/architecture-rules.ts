@@ -43,6 +43,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@electric-sql/pglite-pgvector': ['src/platform/storage/'],
   pg: ['src/platform/storage/'],
   'pg-boss': ['src/platform/queue/', 'src/platform/storage/storage.ts', 'src/platform/storage/'],
+  tar: ['src/platform/storage/'],
   undici: ['src/platform/http-client/'],
   pino: ['src/platform/observability/'],
   jose: ['src/platform/security/'],

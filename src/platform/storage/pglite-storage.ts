@@ -14,7 +14,7 @@ import { defaultTransactionTimeoutMs, runTransaction } from './run-transaction.t
 import type { Database } from './schema.ts';
 import { createStorageDialect } from './storage-dialect.ts';
 import type { Executor, Storage, Subscription } from './storage.ts';
-import { findTemplate } from './template.ts';
+import { findTemplate, unpackTemplate } from './template.ts';
 
 export interface PgliteStorageDeps {
   /** Folder for the database and its lock; undefined keeps everything in memory, for tests. */
@@ -96,7 +96,8 @@ export class PgliteStorage implements Storage {
     } else {
       this.#unlockFolder = await lockFolder(this.#deps.folder, this.#deps.clock.now());
       const folder = await prepareDataFolder(this.#deps.folder);
-      this.#workerData = { dataDir: folder.dataDir, template: folder.isNew ? template : undefined };
+      this.#workerData = { dataDir: folder.dataDir, template: undefined };
+      if (folder.isNew && template !== undefined) await unpackTemplate(template, folder.dataDir);
       markCreated = folder.markCreated;
     }
     await this.#client.open();

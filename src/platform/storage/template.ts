@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { access, chmod, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { migrations } from './migrations/index.ts';
@@ -34,4 +34,23 @@ export async function findTemplate(): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Unpacks the template into an empty folder: sooner done, and with less memory, than by the database itself. */
+export async function unpackTemplate(template: string, dataDir: string): Promise<void> {
+  // Needed once in the life of a folder.
+  const { x: unpack } = await import('tar');
+  unpack({
+    file: template,
+    cwd: dataDir,
+    // A thousand small files: one after the other is five times faster, and nobody waits but the start itself.
+    sync: true,
+    noMtime: true,
+    onwarn: (code, message) => {
+      // Its names begin with a slash, which is taken off.
+      if (code !== 'TAR_ENTRY_INFO') throw new Error(`the template cannot be unpacked: ${String(message)}`);
+    },
+  });
+  // The server refuses a data folder that others can read.
+  await chmod(dataDir, 0o700);
 }

@@ -101,7 +101,7 @@ export function createOfflineProvider(deps: OfflineProviderDeps): LLMProvider {
         type: 'finish',
         finishReason: reply.calls.length > 0 ? 'tool-calls' : 'stop',
         usage: usageOf(request, reply),
-        model: request.model,
+        model: `${offlineProviderName}/${request.model}`,
       };
     } catch (error) {
       yield { type: 'error', error: signal.aborted ? toStreamError(error) : toAppError(error) };
