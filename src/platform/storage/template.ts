@@ -48,7 +48,7 @@ export async function unpackTemplate(template: string, dataDir: string): Promise
     noMtime: true,
     onwarn: (code, message) => {
       // Its names begin with a slash, which is taken off.
-      if (code !== 'TAR_ENTRY_INFO') throw new Error(`the template cannot be unpacked: ${String(message)}`);
+      if (code !== 'TAR_ENTRY_INFO') throw new Error(`the template cannot be unpacked: ${message}`);
     },
   });
   // The server refuses a data folder that others can read.
