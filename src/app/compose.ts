@@ -39,6 +39,12 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   const { config, logger, version, environment } = options;
   const project = createProjectSource({ dir: config.projectDir, environment, clock, logger });
   await Promise.all([lifecycle.start(project), foundation.opened]);
+  for (const name of ['REDIS_URL', 'NATS_URL'] as const)
+    if (config[name] !== undefined)
+      logger.warn(
+        { setting: name },
+        'this version does not use the setting; PostgreSQL connects its processes',
+      );
   const ids = createIdGenerator(() => clock.now());
   const metrics = createMetrics({ version });
   const health = createHealthAggregator({ clock, version });

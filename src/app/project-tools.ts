@@ -14,10 +14,7 @@ function resolveOwnPackage(): void {
   if (hooked) return;
   hooked = true;
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const own = new Map([
-    ['agent33', new URL(`../index.${extension}`, import.meta.url).href],
-    ['agent33/testing', new URL(`../testing/index.${extension}`, import.meta.url).href],
-  ]);
+  const own = new Map([['agent33', new URL(`../index.${extension}`, import.meta.url).href]]);
   registerHooks({
     resolve: (specifier, context, next) => {
       const url = own.get(specifier);

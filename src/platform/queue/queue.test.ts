@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { silentLogger as logger, systemClock as clock } from '../../base/index.ts';
-import { describeQueueContract } from '../../testing/contracts/queue-contract.ts';
+import { queueContract } from '../../testing/contracts/queue-contract.ts';
 import { PgliteStorage } from '../storage/index.ts';
 import { createJobId } from './index.ts';
 
-describeQueueContract('PGlite in memory', async () => ({
+queueContract('PGlite in memory', async () => ({
   storage: new PgliteStorage({ folder: undefined, clock, logger, migrate: true }),
   dispose: async () => {},
 }));
 
-describeQueueContract('PGlite in an empty folder, without a template', async () => {
+queueContract('PGlite in an empty folder, without a template', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'agent33-queue-'));
   return {
     storage: new PgliteStorage({ folder, clock, logger, migrate: true, useTemplate: false }),

@@ -23,7 +23,7 @@ function messageOf(adapter: ChannelAdapter, update: unknown): Message {
 }
 
 /** What every channel adapter promises to the pipeline. */
-export function describeChannelAdapter(name: string, prepare: () => Promise<ChannelContractGround>): void {
+export function channelContract(name: string, prepare: () => Promise<ChannelContractGround>): void {
   describe(`${name} as a channel adapter`, () => {
     let ground: ChannelContractGround;
     beforeEach(async () => {

@@ -5,7 +5,7 @@ import { PgBossQueue, createJobId, type QueueConsumer, type QueueJob } from '../
 import type { StorageFixture } from './storage-contract.ts';
 
 /** What the queue does alike on every storage. */
-export function describeQueueContract(name: string, create: () => Promise<StorageFixture>): void {
+export function queueContract(name: string, create: () => Promise<StorageFixture>): void {
   describe(`queue: ${name}`, () => {
     let fixture: StorageFixture;
     let queue: PgBossQueue;

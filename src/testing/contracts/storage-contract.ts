@@ -19,7 +19,7 @@ const workerRow = (
 });
 
 /** What every `Storage` does alike. */
-export function describeStorageContract(name: string, create: () => Promise<StorageFixture>): void {
+export function storageContract(name: string, create: () => Promise<StorageFixture>): void {
   describe(`storage: ${name}`, () => {
     let fixture: StorageFixture;
     let storage: Storage;

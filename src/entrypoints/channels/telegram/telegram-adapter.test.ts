@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../../base/index.ts';
 import { channelDefinition, type Message } from '../../../protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../testing/channels.ts';
-import { describeChannelAdapter } from '../../../testing/contracts/channel-contract.ts';
+import { channelContract } from '../../../testing/contracts/channel-contract.ts';
 import type { ChannelAdapterContext, ChannelStatus } from '../channel-adapter.ts';
 import type { ChannelState } from '../channel-state.ts';
 import { createTelegramAdapter } from './telegram-adapter.ts';
@@ -38,7 +38,7 @@ function contextFor(spec: object, more: Partial<ChannelAdapterContext> = {}): Ch
 
 const secret = 'a-secret-of-some-length';
 
-describeChannelAdapter('Telegram', async () => {
+channelContract('Telegram', async () => {
   const telegram = await FakeTelegram.start();
   let next = 1;
   return {

@@ -1,0 +1,6 @@
+export { busContract } from './bus-contract.ts';
+export { channelContract, type ChannelContractGround } from './channel-contract.ts';
+export { llmProviderContract, type ProviderHarness } from './llm-provider-contract.ts';
+export { queueContract } from './queue-contract.ts';
+export { storageContract, type StorageFixture } from './storage-contract.ts';
+export { toolContract, type ToolHarness } from './tool-contract.ts';
