@@ -17,16 +17,21 @@ export class ResponseWaiters {
   readonly #waiters = new Map<string, Set<Waiter>>();
   /** Responses of runs that ended here a moment ago, so that the usual caller needs no look into the database. */
   readonly #recent = new Map<string, { tenant: string; response: AgentResponse }>();
-  /** Runs accepted by this process that have not ended yet, as far as it knows. */
-  readonly #submitted = new Set<string>();
+  /** Runs accepted by this process, with their tenant, of which nothing was heard from another process or an end yet. */
+  readonly #submitted = new Map<string, string>();
 
   constructor(deps: { storage: Storage; clock: Clock }) {
     this.#storage = deps.storage;
     this.#clock = deps.clock;
   }
 
-  submitted(runId: string): void {
-    this.#submitted.add(runId);
+  submitted(runId: string, tenant: string): void {
+    this.#submitted.set(runId, tenant);
+  }
+
+  /** True for a run that this process accepted for the tenant and that nobody else has touched, as far as it knows. */
+  isOwn(runId: string, tenant: string): boolean {
+    return this.#submitted.get(runId) === tenant;
   }
 
   ended(tenant: string, response: AgentResponse): void {
@@ -39,6 +44,8 @@ export class ResponseWaiters {
 
   /** Another process ended this run, or may have ended any. */
   changed(runId?: string): void {
+    if (runId === undefined) this.#submitted.clear();
+    else this.#submitted.delete(runId);
     for (const watched of runId === undefined ? this.#waiters.keys() : [runId]) {
       for (const waiter of this.#waiters.get(watched) ?? []) waiter.look();
     }

@@ -95,7 +95,7 @@ export class RunEngine implements RunService, Service {
       throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
     const submitted = await submitRequest(this.#deps, this.#known, scope, request);
     if (!submitted.duplicate) {
-      this.#waiters.submitted(submitted.runId);
+      this.#waiters.submitted(submitted.runId, scope.tenant);
       this.#worker.wake();
     }
     return submitted;
@@ -110,8 +110,10 @@ export class RunEngine implements RunService, Service {
     runId: string,
     options: { after: number; signal: AbortSignal },
   ): AsyncGenerator<StoredRunEvent> {
-    await this.#find(scope, runId);
-    yield* this.#events.watch(runId, options.after, options.signal);
+    // Whoever has just submitted a run and watches it needs no look into the database.
+    const isFresh = this.#waiters.isOwn(runId, scope.tenant);
+    if (!isFresh) await this.#find(scope, runId);
+    yield* this.#events.watch(runId, { ...options, isFresh });
   }
 
   async cancel(scope: Scope, runId: string): Promise<void> {

@@ -113,10 +113,18 @@ export class RunEventLog {
     if (!live.ended) this.#wakeBehind(runId);
   }
 
-  /** Events after a cursor; the caller checks the right to see them. Ends after `run-end` or when the signal aborts. */
-  async *watch(runId: string, after: number, signal: AbortSignal): AsyncGenerator<StoredRunEvent> {
+  /**
+   * Events after a cursor; the caller checks the right to see them. Ends after `run-end` or when the signal aborts.
+   * `isFresh`: nothing can be stored yet unless this process executes the run already.
+   */
+  async *watch(
+    runId: string,
+    options: { after: number; signal: AbortSignal; isFresh: boolean },
+  ): AsyncGenerator<StoredRunEvent> {
+    const { after, signal, isFresh } = options;
     let wake: () => void = () => {};
-    const watcher: Watcher = { queue: [], behind: true, wake: () => wake() };
+    const behind = !isFresh || this.#live.has(runId);
+    const watcher: Watcher = { queue: [], behind, wake: () => wake() };
     const watchers = this.#watchers.get(runId) ?? new Set();
     watchers.add(watcher);
     this.#watchers.set(runId, watchers);

@@ -62,6 +62,8 @@ export class QueuePump implements QueueConsumer {
       try {
         const jobs = await this.#deps.fetch(free);
         for (const job of jobs) this.#start(job);
+        // They go first: on the embedded database the next look would stand before their first statement.
+        if (jobs.length > 0) await new Promise(setImmediate);
         // More may wait. Fewer than asked for were all: the next of their keys come when they end.
         if (jobs.length === free) this.#woken = true;
         if (failures > 0) logger.info({ failures }, 'the queue answers again');
