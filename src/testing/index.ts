@@ -1,3 +1,4 @@
+export { InProcessBus } from '../platform/bus/index.ts';
 export * from './channels.ts';
 export { createTestApp, type TestApp } from './create-test-app.ts';
 export { FakeClock } from './fake-clock.ts';

@@ -53,7 +53,7 @@ describe('governance of tools', () => {
     await governance.execute(echo(), { text: 7 }, context);
     const lines = logger.lines.filter((line) => line.message === 'tool executed');
     expect(lines).toMatchObject([
-      { level: 'info', fields: { tool: 'echo', principal: 'test', runId: 'run_test', status: 'ok' } },
+      { level: 'info', fields: { tool: 'echo', principal: 'test', status: 'ok' } },
       { level: 'info', fields: { tool: 'echo', status: 'invalid_request' } },
     ]);
     expect(JSON.stringify(logger.lines.filter((line) => line.level !== 'debug'))).not.toContain(

@@ -80,7 +80,7 @@ export function createToolGovernance(deps: ToolGovernanceDeps): ToolGovernance {
       metrics.toolCalls.inc({ tool: tool.name, status });
       metrics.toolDuration.observe({ tool: tool.name }, durationMs / 1000);
       context.logger.info(
-        { tool: tool.name, principal: context.scope.principal, runId: context.runId, status, durationMs },
+        { tool: tool.name, principal: context.scope.principal, status, durationMs },
         'tool executed',
       );
       context.logger.debug({ tool: tool.name, parameters }, 'tool arguments');
