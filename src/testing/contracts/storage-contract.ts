@@ -226,6 +226,47 @@ export function storageContract(name: string, create: () => Promise<StorageFixtu
       await subscription.close();
     });
 
+    it('treats a statement that repeats as at its first time: values, faults, changed tables', async () => {
+      await sql`create table repeated (id text primary key, n int, f float8, b boolean, j jsonb, t timestamptz, l text[])`.execute(
+        storage.db,
+      );
+      const at = new Date('2026-03-04T05:06:07.890Z');
+      const add = (id: string, n: number | null) =>
+        sql`
+          insert into repeated (id, n, f, b, j, t, l)
+          values (${id}, ${n}, ${n === null ? null : n / 2}, ${n === 1}, ${JSON.stringify({ n })}::jsonb, ${at}, ${['a', id]})`.execute(
+          storage.db,
+        );
+      const read = async (id: string) =>
+        (await sql<Record<string, unknown>>`select * from repeated where id = ${id}`.execute(storage.db))
+          .rows[0];
+      for (let round = 0; round < 6; round += 1) {
+        const id = `row ${round}`;
+        const n = round % 2 === 0 ? round : null;
+        expect((await add(id, n)).numAffectedRows).toBe(1n);
+        expect(await read(id)).toEqual({
+          id,
+          n,
+          f: n === null ? null : n / 2,
+          b: false,
+          j: { n },
+          t: at,
+          l: ['a', id],
+        });
+        expect(await read('nobody')).toBeUndefined();
+        expect(sqlState(await add(id, n).catch((error: unknown) => error))).toBe('23505');
+        const inside = storage.transaction(async (trx) => {
+          await sql`insert into repeated (id) values (${`in ${round}`})`.execute(trx);
+          await sql`insert into repeated (id) values (${id})`.execute(trx);
+        });
+        expect(sqlState(await inside.catch((error: unknown) => error))).toBe('23505');
+        expect(await read(`in ${round}`)).toBeUndefined();
+      }
+      await sql`alter table repeated add column extra int default 7`.execute(storage.db);
+      expect(await read('row 0')).toMatchObject({ id: 'row 0', extra: 7 });
+      expect(await read('row 1')).toMatchObject({ id: 'row 1', extra: 7 });
+    });
+
     it('is healthy while it runs', async () => {
       const report = await storage.health(AbortSignal.timeout(2_000));
       expect(report.status).toBe('ok');
