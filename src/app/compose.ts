@@ -38,7 +38,7 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   const { options, lifecycle, clock, credentials, storage } = foundation;
   const { config, logger, version, environment } = options;
   const project = createProjectSource({ dir: config.projectDir, environment, clock, logger });
-  await Promise.all([lifecycle.start(project), foundation.opened]);
+  await lifecycle.start(project);
   for (const name of ['REDIS_URL', 'NATS_URL'] as const)
     if (config[name] !== undefined)
       logger.warn(
@@ -64,8 +64,6 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     settings: settings.models,
     ...(options.providers === undefined ? {} : { providers: options.providers }),
   });
-  await Promise.all([lifecycle.start(queue), lifecycle.start(models)]);
-
   const tools = createToolRegistry({ logger });
   const builtin = createBuiltinTools({ clock, createEgress: createEgressClient, allowPrivate });
   for (const tool of [...builtin, ...(options.tools ?? [])]) tools.register(tool);
@@ -102,10 +100,8 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     },
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
   });
-  await lifecycle.start(runs);
 
   const apiKeys = createApiKeyStore({ storage, clock, ids });
-  await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
   const authenticator = createAuthenticator({
     keys: apiKeys,
     jwtSecret: credentials.jwtSecret,
@@ -115,7 +111,6 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   });
 
   const eventLoop = new EventLoopCheck();
-  await lifecycle.start(eventLoop);
   const channels = createChannelHub({
     runs,
     storage,
@@ -155,6 +150,13 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     version,
     extraRoutes: [channelRoutes(channels)],
   });
+
+  // Everything is there, and nothing has touched the database yet.
+  await Promise.all([foundation.opened, http.prepare(), writeSchemas(path.join(config.homeDir, 'schemas'))]);
+  await Promise.all([lifecycle.start(queue), lifecycle.start(models)]);
+  await lifecycle.start(runs);
+  await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
+  await lifecycle.start(eventLoop);
   await lifecycle.start(http);
   await lifecycle.start(channels);
   await channels.apply(project.current.channels.map((one) => one.definition));
@@ -164,7 +166,6 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     });
   });
   await credentials.announce(http.url);
-  await writeSchemas(path.join(config.homeDir, 'schemas'));
 
   const status = models.router.status();
   const listed = await agents.list(systemScope);

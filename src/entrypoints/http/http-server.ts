@@ -11,6 +11,7 @@ export class HttpServer implements Service {
   readonly name = 'http';
   readonly #deps: HttpServerDeps;
   #app: HttpApp | undefined;
+  #prepared: Promise<HttpApp> | undefined;
   #closing = new AbortController();
   #stopped = new AbortController();
 
@@ -29,16 +30,30 @@ export class HttpServer implements Service {
     return `http://${wildcards[address.address] ?? plain}:${address.port}`;
   }
 
+  /** Does what takes time and needs none of the parts running: routes, schemas. `start` does it if nobody has. */
+  async prepare(): Promise<void> {
+    this.#prepared ??= this.#build();
+    await this.#prepared;
+  }
+
   async start(): Promise<void> {
     if (this.#app !== undefined) return;
+    this.#prepared ??= this.#build();
+    this.#app = await this.#prepared;
+    this.#prepared = undefined;
+    const { API_HOST: host, API_PORT: port } = this.#deps.config;
+    await this.#app.listen({ host, port });
+  }
+
+  async #build(): Promise<HttpApp> {
     this.#closing = new AbortController();
     this.#stopped = new AbortController();
-    this.#app = await buildApp({
+    const app = await buildApp({
       ...this.#deps,
       lifetime: { closing: this.#closing.signal, stopped: this.#stopped.signal },
     });
-    const { API_HOST: host, API_PORT: port } = this.#deps.config;
-    await this.#app.listen({ host, port });
+    await app.ready();
+    return app;
   }
 
   /** Takes nothing new and lets answers under way finish; those that do not in time are told to come again. */
