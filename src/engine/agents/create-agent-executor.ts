@@ -12,7 +12,7 @@ import type { RunContext, RunExecutor, RunResult } from '../runs/index.ts';
 import type { AgentStore } from './agent-store.ts';
 import { renderInstructions } from './render-instructions.ts';
 import { runAgentLoop } from './run-agent-loop.ts';
-import { withoutLooseResults } from './trim-history.ts';
+import { wholeExchanges } from './trim-history.ts';
 
 export interface AgentExecutorDeps {
   readonly agents: AgentStore;
@@ -60,7 +60,7 @@ export function createAgentExecutor(deps: AgentExecutorDeps): RunExecutor {
       return { messages: [...system, ...given], own: [] };
     }
     const { enabled, maxTokens } = spec.memory.session;
-    const history = enabled ? withoutLooseResults(await context.history(maxTokens)) : [];
+    const history = enabled ? wholeExchanges(await context.history(maxTokens)) : [];
     const own: ChatMessage[] = [{ role: 'user', content: input.message }];
     return { messages: [...system, ...history, ...own], own };
   }

@@ -29,12 +29,11 @@ function validated(given: unknown): AgentDefinition {
   const issues = problems.map((problem) => ({ path: problem.field ?? '', message: problem.message }));
   if (definition !== undefined && definition.kind !== 'Agent')
     issues.push({ path: 'kind', message: 'expected "Agent"' });
+  if (issues.length === 0) issues.push({ path: '', message: 'expected an agent definition' });
   const message = issues
     .map((issue) => (issue.path === '' ? issue.message : `${issue.path}: ${issue.message}`))
     .join('; ');
-  throw new AppError('invalid_definition', message === '' ? 'expected an agent definition' : message, {
-    details: { issues },
-  });
+  throw new AppError('invalid_definition', message, { details: { issues } });
 }
 
 /** Agents of the project's files and of the database. */

@@ -1,5 +1,6 @@
 import type { Environment } from '../../base/index.ts';
-import { readdir, readFile } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import {
   definitionKinds,
@@ -9,7 +10,7 @@ import {
   type Definition,
   type ProjectDefinition,
 } from '../../protocol/index.ts';
-import { parseDefinitions, type DefinitionProblem } from './parse-definition.ts';
+import { mostBytes, parseDefinitions, tooLarge, type DefinitionProblem } from './parse-definition.ts';
 
 /** A definition with the file it was read from, relative to the project. */
 export interface Located<D> {
@@ -27,15 +28,50 @@ export interface LoadedProject {
 
 const readable = /\.(?:ya?ml|json)$/i;
 
-async function filesIn(dir: string, folder: string): Promise<readonly string[]> {
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown';
+
+/** The definition files of a folder, which may be missing. */
+async function filesIn(
+  dir: string,
+  folder: string,
+): Promise<{ files: readonly string[]; problems: readonly DefinitionProblem[] }> {
   try {
-    const names = await readdir(path.join(dir, folder));
-    return names
-      .filter((name) => readable.test(name))
-      .toSorted()
-      .map((name) => `${folder}/${name}`);
-  } catch {
-    return [];
+    const names = (await readdir(path.join(dir, folder))).filter((name) => readable.test(name));
+    return { files: names.toSorted().map((name) => `${folder}/${name}`), problems: [] };
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT') return { files: [], problems: [] };
+    const message = code === 'ENOTDIR' ? 'is not a folder' : `cannot be read (${code})`;
+    return { files: [], problems: [{ file: folder, message }] };
+  }
+}
+
+/** The first place where bytes are no UTF-8. */
+function badEncoding(file: string, bytes: Buffer): DefinitionProblem {
+  const message = 'not valid UTF-8';
+  for (let start = 0, line = 1; start < bytes.length; line += 1) {
+    const found = bytes.indexOf(0x0a, start);
+    const end = found === -1 ? bytes.length : found;
+    const part = bytes.subarray(start, end);
+    const whole = part.toString('utf8');
+    if (!Buffer.from(whole).equals(part)) return { file, line, column: whole.indexOf('\ufffd') + 1, message };
+    start = end + 1;
+  }
+  return { file, message };
+}
+
+/** The text of a definition file, the reason why there is none, or `undefined` where there is no such file. */
+async function textOf(dir: string, file: string): Promise<string | DefinitionProblem | undefined> {
+  const place = path.join(dir, file);
+  try {
+    const found = await stat(place);
+    if (!found.isFile()) return { file, message: 'is not a file' };
+    if (found.size > mostBytes) return { file, message: tooLarge };
+    const bytes = await readFile(place);
+    return isUtf8(bytes) ? bytes.toString('utf8') : badEncoding(file, bytes);
+  } catch (error) {
+    const code = codeOf(error);
+    return code === 'ENOENT' ? undefined : { file, message: `cannot be read (${code})` };
   }
 }
 
@@ -48,33 +84,32 @@ export async function loadProject(
     [kind.folder, kind.legacyFolder].filter((folder) => folder !== undefined),
   );
   const listed = await Promise.all(folders.map((folder) => filesIn(dir, folder)));
-  const problems: DefinitionProblem[] = [];
+  const problems: DefinitionProblem[] = listed.flatMap((one) => one.problems);
   const found: Located<Definition>[] = [];
-  for (const file of ['agent33.yaml', 'agent33.yml', ...listed.flat()]) {
-    let text: string;
-    try {
-      text = await readFile(path.join(dir, file), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        problems.push({ file, message: 'cannot be read' });
+  for (const file of ['agent33.yaml', 'agent33.yml', ...listed.flatMap((one) => one.files)]) {
+    const text = await textOf(dir, file);
+    if (text === undefined) continue;
+    if (typeof text !== 'string') {
+      problems.push(text);
       continue;
     }
     const parsed = parseDefinitions(file, text, options.environment ?? {});
     problems.push(...parsed.problems);
-    for (const definition of parsed.definitions) {
+    for (const [index, definition] of parsed.definitions.entries()) {
+      const { kind, metadata } = definition;
+      // A project has one definition of itself, whatever its name.
       const twin = found.find(
         (one) =>
-          one.definition.kind === definition.kind &&
-          one.definition.metadata.name === definition.metadata.name,
+          one.definition.kind === kind &&
+          (kind === 'Project' || one.definition.metadata.name === metadata.name),
       );
       if (twin === undefined) found.push({ definition, path: file });
       else
         problems.push({
           file,
-          line: 1,
-          column: 1,
+          ...parsed.places[index],
           field: 'metadata.name',
-          message: `${definition.kind} "${definition.metadata.name}" is defined in ${twin.path} already`,
+          message: `${kind} "${twin.definition.metadata.name}" is defined in ${twin.path} already`,
         });
     }
   }

@@ -30,7 +30,98 @@ describe('definitions', () => {
   });
 
   it.each([
-    ['an unknown field', `${head}spec:\n  toolz: []\n`, 6, 3, 'spec.toolz', 'unknown field "toolz"'],
+    [
+      'an unknown field',
+      `${head}spec:\n  toolz: []\n`,
+      6,
+      3,
+      'spec.toolz',
+      '"toolz" — did you mean "tools"?',
+    ],
+    ['an unknown field far from all', `${head}spec:\n  zzz: []\n`, 6, 3, 'spec.zzz', 'unknown field "zzz"'],
+    [
+      'an unknown field of a long form',
+      `${head}spec:\n  tools:\n    - name: web_fetch\n      domain: [a.com]\n`,
+      8,
+      7,
+      'spec.tools.0.domain',
+      'did you mean "domains"?',
+    ],
+    [
+      'a wrong type where short and long forms are fine',
+      `${head}spec:\n  model: 3\n`,
+      6,
+      10,
+      'spec.model',
+      'expected string or object, received number',
+    ],
+    [
+      'a wrong setting of a long form',
+      `${head}spec:\n  model:\n    nmae: x\n    temperature: hot\n`,
+      8,
+      18,
+      'spec.model.temperature',
+      'expected number, received string',
+    ],
+    [
+      'a field in both spellings',
+      `${head}spec:\n  limits:\n    max_steps: 3\n    maxSteps: 4\n`,
+      7,
+      16,
+      'spec.limits.maxSteps',
+      'given twice, as "max_steps" and as "maxSteps"',
+    ],
+    [
+      'a wrong value behind snake case',
+      `${head}spec:\n  limits:\n    max_tool_calls: none\n`,
+      7,
+      21,
+      'spec.limits.maxToolCalls',
+      'number',
+    ],
+    [
+      'a variable that is not set',
+      `${head}spec:\n  model:\n    config:\n      api_key: "\${NOT_THERE}"\n`,
+      8,
+      16,
+      'spec.model.config.api_key',
+      'the environment variable NOT_THERE is not set',
+    ],
+    [
+      'a fault of the second document',
+      `# nothing here\n---\n${head}spec: { toolz: [] }\n`,
+      7,
+      9,
+      'spec.toolz',
+      'unknown field',
+    ],
+    ['an alias that holds itself', '&a [*a]\n', 1, 5, '0', 'an alias leads back'],
+    [
+      'an alias that holds itself further in',
+      `${head}spec:\n  variables: &v\n    self: *v\n`,
+      7,
+      11,
+      'spec.variables.self',
+      'an alias leads back',
+    ],
+    [
+      'a number without end',
+      `${head}spec:\n  variables: { most: .inf }\n`,
+      6,
+      22,
+      'spec.variables.most',
+      'Infinity is no number',
+    ],
+    [
+      'a character that cannot be stored',
+      `${head}spec:\n  description: "a\\0b"\n`,
+      6,
+      16,
+      'spec.description',
+      'U+0000',
+    ],
+    ['an empty file', ' \n', 1, 1, undefined, 'the file is empty'],
+    ['a kind that is no text', 'kind: 3\n', 1, 7, 'kind', 'found 3'],
     [
       'a wrong type',
       `${head}spec:\n  limits:\n    maxSteps: many\n`,
@@ -60,7 +151,7 @@ describe('definitions', () => {
     const { definitions, problems } = parse(text);
     expect(definitions).toEqual([]);
     expect(problems[0]).toMatchObject({ file: 'agents/helper.yaml', line, column });
-    if (field !== undefined) expect(problems[0]?.field).toBe(field);
+    expect(problems[0]?.field).toBe(field);
     expect(problems[0]?.message).toContain(message);
   });
 
@@ -69,7 +160,45 @@ describe('definitions', () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]'];
     for (const [index, name] of 'b c d e f g h i'.split(' ').entries())
       bomb.push(`${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefghi'[index]}`).join(',')}]`);
-    expect(parse(bomb.join('\n')).problems[0]?.message).toMatch(/alias/i);
+    expect(parse(bomb.join('\n')).problems).toMatchObject([
+      { message: expect.stringMatching(/alias/i) as string },
+    ]);
+  });
+
+  it.each([
+    ['lists', '['.repeat(100_000)],
+    ['maps', `{"a":${'{"a":'.repeat(20_000)}`],
+    ['blocks', `${'- '.repeat(20_000)}x`],
+    ['valid lists', `${head}spec: { variables: { a: ${'['.repeat(120)}${']'.repeat(120)} } }`],
+  ])('are refused, with one fault, when they nest %s too deeply', (_name, text) => {
+    expect(parse(text)).toMatchObject({ definitions: [], problems: [{ message: 'nested too deeply' }] });
+    expect(parse(text).problems).toHaveLength(1);
+  });
+
+  it('name every unknown field, but not thousands of them', () => {
+    const fields = (count: number): string =>
+      Array.from({ length: count }, (_, index) => `  zz${index}: 1\n`).join('');
+    expect(parse(`${head}spec:\n${fields(3)}`).problems.map((one) => [one.line, one.field])).toEqual([
+      [6, 'spec.zz0'],
+      [7, 'spec.zz1'],
+      [8, 'spec.zz2'],
+    ]);
+    const { problems } = parse(`${head}spec:\n${fields(5000)}`);
+    expect(problems).toHaveLength(51);
+    expect(problems.at(-1)).toEqual({ file: 'agents/helper.yaml', message: '4950 more faults' });
+  });
+
+  it('are none in a file of comments, and those that are fine stay beside one with a fault', () => {
+    expect(parse('# switched off\n# kind: Agent\n')).toMatchObject({ definitions: [], problems: [] });
+    const { definitions, places, problems } = parse(
+      `${head}spec: {}\n---\n${head}spec: { toolz: 1 }\n---\n${head.replace('helper', 'third')}spec: {}\n`,
+    );
+    expect(definitions.map((one) => one.metadata.name)).toEqual(['helper', 'third']);
+    expect(places).toEqual([
+      { line: 4, column: 9 },
+      { line: 16, column: 9 },
+    ]);
+    expect(problems).toMatchObject([{ line: 11, field: 'spec.toolz' }]);
   });
 
   it('keep secrets out: a reference stays one, but must name a variable that is set', () => {

@@ -1,5 +1,4 @@
-import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml';
-import type { z } from 'zod';
+import { LineCounter, parseAllDocuments, type Document } from 'yaml';
 import {
   isJsonObject,
   resolveReferences,
@@ -13,6 +12,9 @@ import {
   type Definition,
   type DefinitionKind,
 } from '../../protocol/index.ts';
+import { faultsOf } from './definition-issues.ts';
+import { keyPlaceOf, placeOf, type Place } from './definition-places.ts';
+import { camelKeys, pathOfText, unstorable, type ValueFault } from './definition-values.ts';
 import { didYouMean } from './nearest-name.ts';
 
 /** A fault in a definition; line and column count from 1. */
@@ -26,28 +28,16 @@ export type DefinitionProblem = {
 
 interface Parsed {
   readonly definitions: readonly Definition[];
+  /** Where the name of each definition stands. */
+  readonly places: readonly Place[];
   readonly problems: readonly DefinitionProblem[];
 }
 
-const mostBytes = 1024 * 1024;
-
-/** Maps whose keys are the author's own. */
-const freeMaps = new Set(['labels', 'variables', 'config', 'schema', 'prices', 'prefixes']);
-
-const camelCase = (key: string): string =>
-  key.replaceAll(/_([a-z])/g, (_whole, letter: string) => letter.toUpperCase());
-
-/** Keys as the schemas spell them: `max_steps` and `maxSteps` are the same. Free maps keep theirs. */
-function camelKeys(value: Json, free = false): Json {
-  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => camelKeys(item, free));
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => {
-      const name = free ? key : camelCase(key);
-      return [name, camelKeys(inner ?? null, free || freeMaps.has(name))];
-    }),
-  );
-}
+/** Largest definition file, in bytes. */
+export const mostBytes = 1024 * 1024;
+export const tooLarge = `larger than ${mostBytes} bytes`;
+const tooDeep = 'nested too deeply';
+const mostProblems = 50;
 
 /** The flat form of AGENT-33's JSON files in the full form. */
 function fromFlatForm(value: JsonObject): JsonObject {
@@ -82,144 +72,139 @@ function withEnvironment(value: JsonObject, environment: Environment, missing: S
   return { ...value, spec: resolveReferences(spec, environment, missing) };
 }
 
-function placeOf(
+/** What the YAML parser says, without the place that is told apart. */
+function syntaxMessage(message: string): string {
+  if (/call stack|stack overflow/i.test(message)) return tooDeep;
+  const [first = ''] = message.split('\n');
+  return first.replace(/ at line \d+, column \d+:?$/, '');
+}
+
+/** Faults of the YAML itself; of nesting that exhausts the parser only the first, the others follow from it. */
+function syntaxProblems(file: string, document: Document): readonly DefinitionProblem[] {
+  const found = [...document.errors, ...document.warnings].map((error) => ({
+    file,
+    line: error.linePos?.[0].line,
+    column: error.linePos?.[0].col,
+    message: syntaxMessage(error.message),
+  }));
+  const deep = found.find((problem) => problem.message === tooDeep);
+  return deep === undefined ? found : [deep];
+}
+
+function atMost(file: string, problems: readonly DefinitionProblem[]): readonly DefinitionProblem[] {
+  if (problems.length <= mostProblems) return problems;
+  const more = problems.length - mostProblems;
+  return [...problems.slice(0, mostProblems), { file, message: `${more} more faults` }];
+}
+
+/** The documents of a file; a text that is nested beyond what the parser can follow has none. */
+function documentsOf(text: string, lineCounter: LineCounter): readonly Document[] | undefined {
+  try {
+    const documents = parseAllDocuments(text, {
+      lineCounter,
+      uniqueKeys: true,
+      schema: 'core',
+      customTags: [],
+      strict: true,
+      logLevel: 'error',
+    });
+    return Array.isArray(documents) ? documents : [];
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function readDocument(
+  file: string,
   document: Document,
   counter: LineCounter,
-  path: readonly PropertyKey[],
-): { line?: number; column?: number } {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const keys = path.slice(0, length).map((key) => (typeof key === 'string' ? key : Number(key)));
-    const node = length === 0 ? document.contents : document.getIn(keys, true);
-    const range = (node as { range?: readonly number[] } | null | undefined)?.range;
-    const snake = keys.map((key) =>
-      typeof key === 'string' ? key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : key,
-    );
-    const found = range ?? (document.getIn(snake, true) as { range?: readonly number[] } | undefined)?.range;
-    if (found?.[0] !== undefined) {
-      const { line, col } = counter.linePos(found[0]);
-      return { line, column: col };
-    }
+  environment: Environment,
+): { definition?: Definition; place?: Place; problems: readonly DefinitionProblem[] } {
+  const syntax = syntaxProblems(file, document);
+  if (syntax.length > 0) return { problems: syntax };
+  const at = ({ path, message }: ValueFault): DefinitionProblem => ({
+    file,
+    ...placeOf(document, counter, path),
+    ...(path.length === 0 ? {} : { field: path.join('.') }),
+    message,
+  });
+  let plain: Json;
+  try {
+    plain = document.toJS({ maxAliasCount: 100 }) as Json;
+  } catch (error) {
+    const message = error instanceof Error ? syntaxMessage(error.message) : 'cannot be read';
+    return { problems: [at({ path: [], message })] };
   }
-  return {};
-}
-
-/** Where a key stands; `placeOf` would point at its value. */
-function keyPlaceOf(
-  document: Document,
-  counter: LineCounter,
-  path: readonly PropertyKey[],
-  key: string,
-): { line?: number; column?: number } {
-  const parent = path.length === 0 ? document.contents : document.getIn(path, true);
-  const pair = isMap(parent) ? parent.items.find((item) => camelKeyOf(item.key) === key) : undefined;
-  const range = isScalar(pair?.key) ? pair.key.range : undefined;
-  if (range === undefined || range === null) return placeOf(document, counter, [...path, key]);
-  const { line, col } = counter.linePos(range[0]);
-  return { line, column: col };
-}
-
-function camelKeyOf(key: unknown): string {
-  return camelCase(isScalar(key) ? String(key.value) : '');
-}
-
-function issueMessage(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys')
-    return `unknown field ${issue.keys.map((key) => `"${key}"`).join(', ')}`;
-  if (issue.code === 'invalid_union' && issue.errors[1] !== undefined) {
-    const inner = issue.errors.flat().at(-1);
-    return inner === undefined
-      ? issue.message
-      : `${inner.path.join('.')}${inner.path.length > 0 ? ': ' : ''}${issueMessage(inner)}`;
+  if (plain === null || plain === undefined) return { problems: [] };
+  const fault = unstorable(plain);
+  if (fault !== undefined) return { problems: [at(fault)] };
+  if (!isJsonObject(plain))
+    return {
+      problems: [at({ path: [], message: 'expected a definition with apiVersion, kind, metadata and spec' })],
+    };
+  const twice: ValueFault[] = [];
+  const spelled = camelKeys(fromFlatForm(plain), twice) as JsonObject;
+  const missing = new Set<string>();
+  const value = withEnvironment(spelled, environment, missing);
+  const problems = [
+    ...twice.map(at),
+    ...[...missing].map((name) =>
+      at({
+        path: pathOfText(spelled, `\${${name}}`) ?? ['spec'],
+        message: `the environment variable ${name} is not set`,
+      }),
+    ),
+  ];
+  const kind = value['kind'];
+  if (typeof kind !== 'string' || !Object.hasOwn(definitionKinds, kind)) {
+    const kinds = Object.keys(definitionKinds);
+    const found = kind === undefined ? 'nothing' : JSON.stringify(kind);
+    const hint = typeof kind === 'string' ? didYouMean(kind, kinds) : '';
+    const message = `expected one of ${kinds.join(', ')}, found ${found}${hint}`;
+    return { problems: [...problems, at({ path: ['kind'], message })] };
   }
-  return issue.message;
+  const result = definitionKinds[kind as DefinitionKind].schema.safeParse(value);
+  if (!result.success) {
+    const faults = result.error.issues
+      .flatMap((issue) => faultsOf(kind as DefinitionKind, issue))
+      .map((one) => ({
+        ...at(one),
+        ...(one.key === undefined ? {} : keyPlaceOf(document, counter, one.path.slice(0, -1), one.key)),
+      }));
+    return { problems: [...problems, ...faults] };
+  }
+  if (problems.length > 0) return { problems };
+  return {
+    definition: result.data,
+    place: placeOf(document, counter, ['metadata', 'name']),
+    problems: [],
+  };
 }
 
 /** Reads the definitions of one YAML or JSON file. Never throws: every fault is a problem with its place. */
 export function parseDefinitions(file: string, text: string, environment: Environment): Parsed {
-  if (Buffer.byteLength(text) > mostBytes)
-    return { definitions: [], problems: [{ file, message: `larger than ${mostBytes} bytes` }] };
-  const counter = new LineCounter();
-  const definitions: Definition[] = [];
-  const problems: DefinitionProblem[] = [];
-  const documents = parseAllDocuments(text, {
-    lineCounter: counter,
-    uniqueKeys: true,
-    schema: 'core',
-    customTags: [],
-    strict: true,
-    logLevel: 'error',
+  const refused = (message: string, place: Place = {}): Parsed => ({
+    definitions: [],
+    places: [],
+    problems: [{ file, ...place, message }],
   });
-  for (const document of Array.isArray(documents) ? documents : []) {
-    const faults = [...document.errors, ...document.warnings];
-    if (faults.length > 0) {
-      for (const error of faults) {
-        const at = error.linePos?.[0];
-        problems.push({
-          file,
-          line: at?.line,
-          column: at?.col,
-          message: error.message.split('\n')[0] ?? 'not valid YAML',
-        });
-      }
-      continue;
-    }
-    let plain: Json;
-    try {
-      plain = document.toJS({ maxAliasCount: 100 }) as Json;
-    } catch (error) {
-      problems.push({
-        file,
-        line: 1,
-        column: 1,
-        message: error instanceof Error ? error.message : 'cannot be read',
-      });
-      continue;
-    }
-    if (plain === null || plain === undefined) continue;
-    if (!isJsonObject(plain)) {
-      problems.push({
-        file,
-        ...placeOf(document, counter, []),
-        message: 'expected a definition with apiVersion, kind, metadata and spec',
-      });
-      continue;
-    }
-    const missing = new Set<string>();
-    const value = withEnvironment(camelKeys(fromFlatForm(plain)) as JsonObject, environment, missing);
-    for (const name of missing)
-      problems.push({
-        file,
-        ...placeOf(document, counter, ['spec']),
-        message: `the environment variable ${name} is not set`,
-      });
-    const kind = value['kind'];
-    if (typeof kind !== 'string' || !Object.hasOwn(definitionKinds, kind)) {
-      const kinds = Object.keys(definitionKinds);
-      const found = typeof kind === 'string' ? `"${kind}"` : 'nothing';
-      problems.push({
-        file,
-        ...placeOf(document, counter, ['kind']),
-        field: 'kind',
-        message: `expected one of ${kinds.join(', ')}, found ${found}${typeof kind === 'string' ? didYouMean(kind, kinds) : ''}`,
-      });
-      continue;
-    }
-    const result = definitionKinds[kind as DefinitionKind].schema.safeParse(value);
-    if (result.success) {
-      if (missing.size === 0) definitions.push(result.data);
-      continue;
-    }
-    for (const issue of result.error.issues) {
-      const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-      problems.push({
-        file,
-        ...(issue.code === 'unrecognized_keys'
-          ? keyPlaceOf(document, counter, issue.path, issue.keys[0] ?? '')
-          : placeOf(document, counter, path)),
-        field: path.join('.'),
-        message: issueMessage(issue),
-      });
-    }
-  }
-  return { definitions, problems };
+  if (Buffer.byteLength(text) > mostBytes) return refused(tooLarge);
+  // An editor may empty a file before it writes it: that removes no definition. A file of comments does.
+  if (text.trim() === '') return refused('the file is empty', { line: 1, column: 1 });
+  const counter = new LineCounter();
+  const documents = documentsOf(text, counter);
+  if (documents === undefined) return refused(tooDeep, { line: 1, column: 1 });
+  const read = documents.map((document) => readDocument(file, document, counter, environment));
+  const valid = read.flatMap(({ definition, place = {} }) =>
+    definition === undefined ? [] : [{ definition, place }],
+  );
+  return {
+    definitions: valid.map((one) => one.definition),
+    places: valid.map((one) => one.place),
+    problems: atMost(
+      file,
+      read.flatMap((one) => one.problems),
+    ),
+  };
 }

@@ -1,5 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
+import path from 'node:path';
 import { AppError, type Clock, type Logger, type Service, type Environment } from '../../base/index.ts';
+import { definitionKinds } from '../../protocol/index.ts';
 import { loadProject, type LoadedProject, type Located } from './load-project.ts';
 
 const settleMs = 150;
@@ -11,14 +13,30 @@ export interface ProjectSource extends Service {
   onChange(listener: (project: LoadedProject) => void): void;
 }
 
-/** Puts the last good version of each faulty file beside what could be read. */
-function keepGood<D>(
+const folders = new Set<string | undefined>(
+  Object.values(definitionKinds).flatMap((kind) => [kind.folder, kind.legacyFolder]),
+);
+
+/** May a change of this file or folder of the project change its definitions? */
+function concerns(file: string): boolean {
+  const [first = '', ...rest] = file.split(path.sep);
+  if (rest.length === 0) return folders.has(first) || /^agent33\.ya?ml$/.test(first);
+  return folders.has(first) && rest.length === 1 && /\.(?:ya?ml|json)$/i.test(rest[0] ?? '');
+}
+
+/** Puts the last good version of what is faulty now beside what could be read; a fault of a folder is one of its files. */
+function keepGood<D extends { readonly metadata: { readonly name: string } }>(
   fresh: readonly Located<D>[],
   last: readonly Located<D>[],
   faulty: ReadonlySet<string>,
 ): readonly Located<D>[] {
-  const present = new Set(fresh.map((one) => one.path));
-  return [...fresh, ...last.filter((one) => faulty.has(one.path) && !present.has(one.path))];
+  const present = new Set(fresh.map((one) => one.definition.metadata.name));
+  const kept = last.filter(
+    (one) =>
+      (faulty.has(one.path) || faulty.has(path.posix.dirname(one.path))) &&
+      !present.has(one.definition.metadata.name),
+  );
+  return [...fresh, ...kept];
 }
 
 /** Watches a project folder. `start` reads it; faults are logged and listed, never fatal. */
@@ -33,6 +51,7 @@ export function createProjectSource(deps: {
   let current: LoadedProject | undefined;
   let watcher: FSWatcher | undefined;
   let cancelSettle: (() => void) | undefined;
+  let reading: Promise<void> = Promise.resolve();
 
   async function read(): Promise<void> {
     const fresh = await loadProject(dir, { environment });
@@ -52,8 +71,10 @@ export function createProjectSource(deps: {
   }
 
   function reload(): void {
-    read().then(
+    // One after the other: a slow reading must not overwrite what a later one found.
+    reading = reading.then(read).then(
       () => {
+        if (watcher === undefined) return;
         logger.info({}, 'definitions were read again');
         for (const listener of listeners) if (current !== undefined) listener(current);
       },
@@ -69,16 +90,10 @@ export function createProjectSource(deps: {
     },
     onChange: (listener) => void listeners.push(listener),
     async start() {
-      if (current === undefined) await read();
+      // Watched before it is read, so that no change falls in between.
       try {
         watcher ??= watch(dir, { recursive: true, persistent: false }, (_event, file) => {
-          if (
-            file === null ||
-            !/\.(?:ya?ml|json)$/i.test(file) ||
-            file.includes('.agent33') ||
-            file.includes('node_modules')
-          )
-            return;
+          if (file === null || !concerns(file)) return;
           cancelSettle?.();
           cancelSettle = clock.after(settleMs, reload);
         });
@@ -86,12 +101,16 @@ export function createProjectSource(deps: {
       } catch (error) {
         logger.warn({ error }, 'the project folder cannot be watched; restart to take changes over');
       }
+      if (current === undefined) {
+        reading = read();
+        await reading;
+      }
     },
-    stop() {
+    async stop() {
       cancelSettle?.();
       watcher?.close();
       watcher = undefined;
-      return Promise.resolve();
+      await reading;
     },
   };
 }
