@@ -15,6 +15,9 @@ interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
 }
 
+/** Hints for this many unknown fields; whoever sends thousands of them does not hold up the process. */
+const mostHints = 50;
+
 const schemas = new Map<DefinitionKind, SchemaNode>();
 
 function schemaOf(kind: DefinitionKind): SchemaNode {
@@ -50,10 +53,10 @@ export function faultsOf(
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const fields = fieldsAt(kind, path);
-    return issue.keys.map((key) => ({
+    return issue.keys.map((key, index) => ({
       path: [...path, key],
       key,
-      message: `unknown field "${key}"${didYouMean(key, fields)}`,
+      message: `unknown field "${key}"${index < mostHints ? didYouMean(key, fields) : ''}`,
     }));
   }
   if (issue.code === 'invalid_union') {

@@ -143,7 +143,7 @@ describe('definitions', () => {
     ['another version', head.replace('agent33/v1', 'v9'), 1, 13, 'apiVersion', 'agent33/v1'],
     ['a bad name', head.replace('helper', '"Big Name"'), 4, 9, 'metadata.name', ''],
     ['a list', '- a\n- b\n', 1, 1, undefined, 'expected a definition'],
-    ['a key twice', `${head}kind: Agent\n`, 5, 1, undefined, 'unique'],
+    ['a key twice', `${head}kind: Agent\n`, 5, 1, undefined, '"kind" stands here twice'],
     ['broken YAML', 'kind: [Agent\nmetadata: {', 2, 1, undefined, ''],
     ['an unknown alias', 'kind: *nobody\n', 1, 1, undefined, ''],
     ['a custom tag', 'kind: !!js/function "x"\n', 1, 7, undefined, 'tag'],

@@ -16,6 +16,7 @@ import { faultsOf } from './definition-issues.ts';
 import { keyPlaceOf, placeOf, type Place } from './definition-places.ts';
 import { camelKeys, pathOfText, unstorable, type ValueFault } from './definition-values.ts';
 import { didYouMean } from './nearest-name.ts';
+import { repeatedKeys } from './repeated-keys.ts';
 
 /** A fault in a definition; line and column count from 1. */
 export type DefinitionProblem = {
@@ -102,7 +103,7 @@ function documentsOf(text: string, lineCounter: LineCounter): readonly Document[
   try {
     const documents = parseAllDocuments(text, {
       lineCounter,
-      uniqueKeys: true,
+      uniqueKeys: false,
       schema: 'core',
       customTags: [],
       strict: true,
@@ -123,6 +124,8 @@ function readDocument(
 ): { definition?: Definition; place?: Place; problems: readonly DefinitionProblem[] } {
   const syntax = syntaxProblems(file, document);
   if (syntax.length > 0) return { problems: syntax };
+  const repeated = repeatedKeys(document, counter);
+  if (repeated.length > 0) return { problems: repeated.map((one) => ({ file, ...one })) };
   const at = ({ path, message }: ValueFault): DefinitionProblem => ({
     file,
     ...placeOf(document, counter, path),
@@ -168,9 +171,12 @@ function readDocument(
   if (!result.success) {
     const faults = result.error.issues
       .flatMap((issue) => faultsOf(kind as DefinitionKind, issue))
-      .map((one) => ({
-        ...at(one),
-        ...(one.key === undefined ? {} : keyPlaceOf(document, counter, one.path.slice(0, -1), one.key)),
+      // Finding a place walks the document: not for faults that are only counted.
+      .map((one, index) => ({
+        ...(index < mostProblems ? at(one) : { file, message: one.message }),
+        ...(one.key === undefined || index >= mostProblems
+          ? {}
+          : keyPlaceOf(document, counter, one.path.slice(0, -1), one.key)),
       }));
     return { problems: [...problems, ...faults] };
   }
