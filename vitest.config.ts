@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/architecture.test.ts', 'test/docs/*.test.ts'],
           testTimeout: 20_000,
+          // An embedded database starts in them: seconds on a busy machine.
+          hookTimeout: 60_000,
         },
       },
       {

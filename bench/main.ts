@@ -1,16 +1,28 @@
 import { measureAgentTurn } from './agent-turn.ts';
 import { measureEventLoop } from './event-loop.ts';
+import { measureFanOut } from './fan-out.ts';
 import { measureFirstToken } from './first-token.ts';
+import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
 import { table, type Figure } from './report.ts';
 import { measureStart } from './start.ts';
 import { measureStep } from './step.ts';
+import { measureTakeOver } from './take-over.ts';
+import { measureWaiting } from './waiting.ts';
+import { measureWake } from './wake.ts';
+import { measureWorkflow } from './workflow.ts';
 
 const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   start: measureStart,
   'agent-turn': measureAgentTurn,
   'http-turn': measureHttpTurn,
   step: measureStep,
+  'fan-out': measureFanOut,
+  growth: measureGrowth,
+  workflow: measureWorkflow,
+  wake: measureWake,
+  'take-over': measureTakeOver,
+  waiting: measureWaiting,
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
 };

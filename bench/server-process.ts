@@ -44,6 +44,13 @@ export class ServerProcess {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   }
 
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exit;
+  }
+
   async stop(): Promise<void> {
     const exit = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');

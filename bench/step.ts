@@ -7,6 +7,7 @@ import {
   type RunExecutor,
 } from '../src/engine/runs/index.ts';
 import { createMetrics } from '../src/platform/observability/index.ts';
+import { TableBlobStore } from '../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../src/platform/queue/index.ts';
 import { PostgresStorage } from '../src/platform/storage/index.ts';
 import { createTestDatabase, postgresAvailable } from '../src/testing/test-database.ts';
@@ -46,6 +47,7 @@ export async function measureStep(): Promise<readonly Figure[]> {
   const runs = new RunEngine({
     ...base,
     storage,
+    blobs: new TableBlobStore({ storage, ...base }),
     queue,
     ids: createIdGenerator(systemClock.now),
     metrics: createMetrics({ version: 'bench', processMetrics: false }),

@@ -134,7 +134,12 @@ function cliPage(): GeneratedPage {
       stderr: nowhere,
       signal: new AbortController().signal,
     },
-    { openApp: notHere, loadProject: notHere },
+    {
+      openApp: notHere,
+      openWorker: notHere,
+      loadProject: notHere,
+      playCassettes: notHere,
+    },
     '0',
   );
   const sections = leaves(program).map((command) => {

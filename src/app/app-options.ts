@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../base/index.ts';
 import type { LLMProvider } from '../capabilities/models/index.ts';
 import type { Tool } from '../capabilities/tools/index.ts';
 import type { RunEngineSettings } from '../engine/runs/index.ts';
+import type { WorkflowAction } from '../engine/workflows/index.ts';
 import type { Config } from '../platform/config/index.ts';
 import type { Redactor } from '../platform/observability/index.ts';
 
@@ -18,9 +19,20 @@ export interface AppOptions {
   readonly providers?: readonly LLMProvider[];
   /** Tools beside the built-in ones. */
   readonly tools?: readonly Tool[];
+  /** What steps of workflows can do beside the built-in actions. */
+  readonly actions?: readonly WorkflowAction[];
   readonly runSettings?: Partial<RunEngineSettings>;
   /** Called at the moments at which a crash would be most unkind; for crash tests. */
   readonly failpoint?: (name: string) => void;
+}
+
+/** What a started worker tells about itself. */
+export interface StartedWorker {
+  readonly roles: readonly string[];
+  /** Runs side by side at most; `null` where it executes none. */
+  readonly concurrency: number | null;
+  /** Where its probes answer; `undefined` without a port. */
+  readonly url: string | undefined;
 }
 
 /** What a started server tells about itself. */
@@ -31,5 +43,9 @@ export interface StartedApp {
   readonly apiKey: string;
   readonly model: string;
   readonly offline: boolean;
+  /** Names of what is defined, by kind. */
   readonly agents: readonly string[];
+  readonly teams: readonly string[];
+  readonly workflows: readonly string[];
+  readonly schedules: readonly string[];
 }

@@ -1,26 +1,41 @@
-import path from 'node:path';
 import { createIdGenerator, type Clock, type HealthCheck } from '../base/index.ts';
 import { createModels, modelServerHosts } from '../capabilities/models/index.ts';
-import { createBuiltinTools, createToolGovernance, createToolRegistry } from '../capabilities/tools/index.ts';
+import { createToolGovernance } from '../capabilities/tools/index.ts';
 import {
   createAgentExecutor,
+  createAgentRunner,
   createAgentStore,
-  createProjectSource,
-  writeSchemas,
+  createTargetDirectory,
 } from '../engine/agents/index.ts';
-import { defaultRunEngineSettings, RunEngine, SqlRunStore } from '../engine/runs/index.ts';
+import {
+  createDefinitionStore,
+  createProjectSource,
+  definitionsOf,
+  loadProjectSettings,
+  type LoadedProject,
+} from '../engine/definitions/index.ts';
+import {
+  defaultRunEngineSettings,
+  RunEngine,
+  type RunEngineDeps,
+  SqlRunHistory,
+} from '../engine/runs/index.ts';
+import { createTeamExecutor } from '../engine/teams/index.ts';
+import { createWorkflowExecutor, inputsSchema } from '../engine/workflows/index.ts';
 import { createChannelHub } from '../entrypoints/channels/index.ts';
-import { createHttpServer, type HttpServer } from '../entrypoints/http/index.ts';
+import { createBlobStore } from '../platform/blobs/index.ts';
 import { createEgressClient } from '../platform/http-client/index.ts';
 import { createHealthAggregator, createMetrics, EventLoopCheck } from '../platform/observability/index.ts';
 import { PgBossQueue } from '../platform/queue/index.ts';
-import { createApiKeyStore, createAuthenticator, type Credentials } from '../platform/security/index.ts';
+import type { Credentials } from '../platform/security/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
-import { systemScope } from '../protocol/index.ts';
-import { channelRoutes } from './channel-routes.ts';
-import type { AppOptions, StartedApp } from './app-options.ts';
+import type { AppOptions } from './app-options.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { loadProjectTools } from './project-tools.ts';
+import { composeAutomation } from './compose-automation.ts';
+import { composeCatalogue } from './compose-catalogue.ts';
+import { processRoles, type ProcessKind } from './process-roles.ts';
+import { secretsOf } from './secrets-of.ts';
+import { createDefinitionWarnings, createWorkflowFaults } from './workflow-faults.ts';
 
 /** What is there before the rest is put together. */
 export interface Foundation {
@@ -33,12 +48,14 @@ export interface Foundation {
   readonly opened: Promise<void>;
 }
 
-/** Puts the server together on its database and starts it: the only place that knows every concrete class. */
-export async function compose(foundation: Foundation): Promise<StartedApp> {
-  const { options, lifecycle, clock, credentials, storage } = foundation;
+/** Everything that a process of either kind stands on. */
+export type Composition = Awaited<ReturnType<typeof compose>>;
+
+/** Puts the parts together that servers and workers share; nothing touches the database yet. */
+export async function compose(foundation: Foundation, kind: ProcessKind) {
+  const { options, lifecycle, clock, storage } = foundation;
   const { config, logger, version, environment } = options;
-  const project = createProjectSource({ dir: config.projectDir, environment, clock, logger });
-  await lifecycle.start(project);
+  const roles = processRoles(config, kind);
   for (const name of ['REDIS_URL', 'NATS_URL'] as const)
     if (config[name] !== undefined)
       logger.warn(
@@ -48,12 +65,14 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
   const ids = createIdGenerator(() => clock.now());
   const metrics = createMetrics({ version });
   const health = createHealthAggregator({ clock, version });
-  const { spec: settings } = project.current.project;
+  // Read first: what definitions are checked against depends on it.
+  const { spec: settings } = await loadProjectSettings(config.projectDir, { environment });
   const allowPrivate = [...config.EGRESS_ALLOW_PRIVATE, ...settings.egress.allow];
   const modelEgress = createEgressClient({ allowPrivate: [...modelServerHosts(config), ...allowPrivate] });
   lifecycle.onStop('model-egress', () => modelEgress.close());
 
   const queue = new PgBossQueue({ storage, clock, logger });
+  const blobs = createBlobStore({ config, storage, clock });
   const models = createModels({
     config,
     environment,
@@ -64,55 +83,116 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     settings: settings.models,
     ...(options.providers === undefined ? {} : { providers: options.providers }),
   });
-  const tools = createToolRegistry({ logger });
-  const builtin = createBuiltinTools({ clock, createEgress: createEgressClient, allowPrivate });
-  for (const tool of [...builtin, ...(options.tools ?? [])]) tools.register(tool);
-  await loadProjectTools({ projectDir: config.projectDir, tools, logger });
   const governance = createToolGovernance({ clock, logger, metrics });
-  const agents = createAgentStore({
+  const catalogue = await composeCatalogue({
+    projectDir: config.projectDir,
+    settings: () => project.current.project.spec,
+    environment,
+    allowPrivate,
+    tools: options.tools ?? [],
+    actions: options.actions ?? [],
+    governance,
+    events: {
+      publish: async (scope, event) => (await automation.events.publish(scope, event)).delivered,
+    },
+    clock,
+    logger,
+    lifecycle,
+  });
+  const { tools, expressions, actions, checks } = catalogue;
+  const project = createProjectSource({
+    dir: config.projectDir,
+    clock,
+    logger,
+    load: { environment, ...checks },
+  });
+  await lifecycle.start(project);
+  const definitions = {
     storage,
     clock,
     project: () => project.current,
     startedAt: new Date(clock.now()).toISOString(),
+    checks: checks.checks,
+  };
+  const agents = createAgentStore(definitions);
+  const teams = createDefinitionStore('Team', definitions);
+  const workflows = createDefinitionStore('Workflow', definitions);
+  const stores = { Agent: agents, Team: teams, Workflow: workflows };
+  const workflowFaults = createWorkflowFaults({
+    checks,
+    stores,
+    clock,
   });
-  const runs = new RunEngine({
+  const targets = createTargetDirectory({ agents, teams, workflows, workflowInputs: inputsSchema });
+  const runner = createAgentRunner({
+    models: models.router,
+    tools,
+    governance,
+    projectDir: config.projectDir,
+  });
+  const executors: RunEngineDeps['executors'] = {
+    agent: createAgentExecutor({ agents, targets, runner }),
+    team: createTeamExecutor({ teams, agents, targets, runner }),
+    workflow: createWorkflowExecutor({ workflows, actions, expressions, clock, faults: workflowFaults }),
+  };
+  const runs: RunEngine = new RunEngine({
     storage,
+    blobs,
     queue,
     clock,
     ids,
     logger,
     metrics,
-    executors: {
-      agent: createAgentExecutor({
-        agents,
-        models: models.router,
-        tools,
-        governance,
-        projectDir: config.projectDir,
-      }),
-    },
+    executors,
     settings: {
       ...defaultRunEngineSettings,
-      execute: config.AGENT33_WORKER,
-      concurrency: settings.runs.concurrency,
+      execute: roles.includes('runs'),
+      roles,
+      version,
+      concurrency: config.AGENT33_CONCURRENCY ?? settings.runs.concurrency,
       retentionMs: settings.runs.retention,
       ...options.runSettings,
     },
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
   });
 
-  const apiKeys = createApiKeyStore({ storage, clock, ids });
-  const authenticator = createAuthenticator({
-    keys: apiKeys,
-    jwtSecret: credentials.jwtSecret,
-    algorithm: config.JWT_ALGORITHM,
-    expireMinutes: config.JWT_EXPIRE_MINUTES,
+  const runHistory = new SqlRunHistory({
+    storage,
+    blobs,
+    queue,
     clock,
+    ids,
+    logger,
+    executors,
+    runs,
+    onQueued: () => runs.wake(),
+    cassettes: {
+      version,
+      secrets: () => secretsOf(environment, project.current),
+      redact: (text) => options.redactor?.redact(text) ?? text,
+    },
   });
+  const automation = composeAutomation({
+    storage,
+    runs,
+    retrier: runHistory,
+    queue,
+    clock,
+    ids,
+    logger,
+    metrics,
+    definitions,
+    expressions,
+    projectDir: config.projectDir,
+    retentionMs: settings.runs.retention,
+    failpoint: options.failpoint,
+  });
+  project.onChange(() => automation.changed());
 
   const eventLoop = new EventLoopCheck();
   const channels = createChannelHub({
     runs,
+    approvals: runs.approvals,
     storage,
     queue,
     clock,
@@ -121,8 +201,10 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     metrics,
     createEgress: createEgressClient,
     allowPrivate,
+    intake: kind === 'server',
+    deliver: roles.includes('deliveries'),
   });
-  const checks: HealthCheck[] = [
+  const healthChecks: HealthCheck[] = [
     {
       name: storage.kind === 'pglite' ? 'database' : 'postgres',
       critical: true,
@@ -132,49 +214,51 @@ export async function compose(foundation: Foundation): Promise<StartedApp> {
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
   ];
-  for (const check of checks) health.add(check);
+  for (const check of healthChecks) health.add(check);
 
-  const http: HttpServer = createHttpServer({
+  return {
+    ...foundation,
     config,
-    runs,
-    runStore: new SqlRunStore(storage),
-    agents,
-    apiKeys,
-    authenticator,
-    models: models.router,
-    health,
-    metrics,
-    logger,
-    clock,
+    project,
     ids,
-    version,
-    extraRoutes: [channelRoutes(channels)],
-  });
+    metrics,
+    health,
+    queue,
+    blobs,
+    models,
+    agents,
+    teams,
+    workflows,
+    catalogue,
+    workflowFaults,
+    definitionWarnings: createDefinitionWarnings({ checks, stores }),
+    runs,
+    automation,
+    runHistory,
+    channels,
+    eventLoop,
+    roles,
+  };
+}
 
-  // Everything is there, and nothing has touched the database yet.
-  await Promise.all([foundation.opened, http.prepare(), writeSchemas(path.join(config.homeDir, 'schemas'))]);
+/** Starts what works in every process, on an open database. */
+export async function startEngine(parts: Composition): Promise<void> {
+  const { lifecycle, queue, models, runs, automation, eventLoop } = parts;
   await Promise.all([lifecycle.start(queue), lifecycle.start(models)]);
   await lifecycle.start(runs);
-  await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
+  if (parts.roles.includes('automation'))
+    for (const service of automation.services) await lifecycle.start(service);
   await lifecycle.start(eventLoop);
-  await lifecycle.start(http);
+}
+
+/** Starts the channels and keeps them as the project says. */
+export async function startChannels({ lifecycle, channels, project, options }: Composition): Promise<void> {
   await lifecycle.start(channels);
-  await channels.apply(project.current.channels.map((one) => one.definition));
+  const channelsOf = (loaded: LoadedProject) => definitionsOf(loaded, 'Channel').map((one) => one.definition);
+  await channels.apply(channelsOf(project.current));
   project.onChange((changed) => {
-    channels.apply(changed.channels.map((one) => one.definition)).catch((error: unknown) => {
-      logger.error({ error }, 'channels could not be changed');
+    channels.apply(channelsOf(changed)).catch((error: unknown) => {
+      options.logger.error({ error }, 'channels could not be changed');
     });
   });
-  await credentials.announce(http.url);
-
-  const status = models.router.status();
-  const listed = await agents.list(systemScope);
-  return {
-    url: http.url,
-    newApiKey: credentials.adminKey.isNew ? credentials.adminKey.key : undefined,
-    apiKey: credentials.adminKey.key,
-    model: status.defaultModel,
-    offline: status.offline,
-    agents: listed.map((one) => one.definition.metadata.name),
-  };
 }

@@ -33,15 +33,21 @@ function toolsOf(module: Readonly<Record<string, unknown>>): readonly Tool[] {
   );
 }
 
+/** A file of the project that should hold a tool and cannot be used. */
+export interface ToolFault {
+  readonly file: string;
+  readonly message: string;
+}
+
 /**
  * Registers the project's own tools: what the files in `tools/` export by default. A file that cannot be used is told
- * to the log with its reason, and the others are loaded. Returns the names.
+ * to the log with its reason, and the others are loaded.
  */
 export async function loadProjectTools(deps: {
   projectDir: string;
   tools: ToolRegistry;
   logger: Logger;
-}): Promise<readonly string[]> {
+}): Promise<{ readonly names: readonly string[]; readonly faults: readonly ToolFault[] }> {
   const folder = path.join(deps.projectDir, 'tools');
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const files = entries
@@ -50,6 +56,7 @@ export async function loadProjectTools(deps: {
     .toSorted();
   if (files.length > 0) resolveOwnPackage();
   const names: string[] = [];
+  const faults: ToolFault[] = [];
   for (const file of files) {
     try {
       const module = (await import(pathToFileURL(path.join(folder, file)).href)) as Record<string, unknown>;
@@ -59,8 +66,9 @@ export async function loadProjectTools(deps: {
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      faults.push({ file: `tools/${file}`, message: reason });
       deps.logger.error({ file: `tools/${file}`, reason }, 'tool could not be loaded');
     }
   }
-  return names;
+  return { names, faults };
 }

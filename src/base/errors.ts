@@ -84,6 +84,30 @@ export const errorTable = {
     retryable: true,
     meaning: 'Too many requests; `Retry-After` says when to try again.',
   },
+  approval_rejected: {
+    fault: 'caller',
+    status: 409,
+    retryable: false,
+    meaning: 'A person decided against it; the message says who and why.',
+  },
+  approval_expired: {
+    fault: 'caller',
+    status: 409,
+    retryable: false,
+    meaning: 'Nobody decided before the deadline of an approval.',
+  },
+  expression_failed: {
+    fault: 'caller',
+    status: 422,
+    retryable: false,
+    meaning: 'An expression could not be evaluated; the message names it and what is missing.',
+  },
+  limit_exceeded: {
+    fault: 'caller',
+    status: 422,
+    retryable: false,
+    meaning: 'A run reached a limit of its definition: state, rounds, depth or budget.',
+  },
   cancelled: { fault: 'caller', status: 409, retryable: false, meaning: 'The run was cancelled.' },
   timeout: {
     fault: 'upstream',

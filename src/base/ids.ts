@@ -13,7 +13,9 @@ export type IdPrefix =
   | 'wrk'
   | 'dlq'
   | 'sig'
-  | 'evt';
+  | 'evt'
+  | 'apr'
+  | 'ntc';
 
 /** Makes a fresh id with the given prefix. Injected, so that tests are stable. */
 export type IdGenerator = (prefix: IdPrefix) => string;

@@ -8,7 +8,7 @@ export interface CliContext {
   readonly clock: Clock;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   /** Data goes here and nothing else. */
-  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   /** Talk goes here. */
   readonly stderr: Writable & { readonly isTTY?: boolean };
   /** Aborts when the user interrupts. */

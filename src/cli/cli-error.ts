@@ -1,4 +1,4 @@
-import { AppError, errorTable, type ErrorCode, type JsonObject } from '../base/index.ts';
+import { AppError, errorTable, isJsonObject, type ErrorCode, type JsonObject } from '../base/index.ts';
 
 /** Exit codes of every command. */
 export const exitCodes = {
@@ -60,10 +60,12 @@ export function usageError(message: string, hint?: string): CliError {
   return new CliError(message, { exitCode: exitCodes.usage, ...(hint === undefined ? {} : { hint }) });
 }
 
-function hintFor(code: string | undefined, status: number): string | undefined {
+function hintFor(code: string | undefined, status: number, runId: unknown): string | undefined {
+  if (code === 'model_unavailable') return 'see `agent33 doctor`';
+  // The run was refused something, not the caller.
+  if (typeof runId === 'string') return `see \`agent33 runs show ${runId}\``;
   if (status === 401) return 'set AGENT33_API_KEY, or run the command in the folder of the project';
   if (status === 403) return 'the key lacks a scope; see `agent33 keys list`';
-  if (code === 'model_unavailable') return 'see `agent33 doctor`';
   return undefined;
 }
 
@@ -72,15 +74,22 @@ export function errorOfAnswer(status: number, body: JsonObject): CliError {
   const detail = body['detail'] ?? body['message'] ?? body['title'];
   const code = typeof body['code'] === 'string' ? body['code'] : undefined;
   const issues = Array.isArray(body['issues']) ? (body['issues'] as readonly JsonObject[]) : [];
-  const lines = issues.map(
-    (issue) =>
-      `\n  - ${[issue['path'] ?? issue['field'], issue['message']].filter((part) => typeof part === 'string').join(': ')}`,
-  );
-  const hint = hintFor(code, status);
+  const lines = issues
+    .map((issue) =>
+      [issue['path'] ?? issue['field'], issue['message']]
+        .filter((part): part is string => typeof part === 'string' && part !== '')
+        .join(': '),
+    )
+    .filter((line) => typeof detail !== 'string' || !detail.includes(line))
+    .map((line) => `\n  - ${line}`);
+  const details = isJsonObject(body['details']) ? body['details'] : {};
+  const hint = hintFor(code, status, details['run_id']);
+  // The run's own error says nothing of how the command was used.
+  const ofRun = typeof details['run_id'] === 'string' && details['status'] === 'error';
   return new CliError(
     `${typeof detail === 'string' ? detail : `the server answered ${status}`}${lines.join('')}`,
     {
-      exitCode: codesByStatus[status] ?? exitCodes.failed,
+      exitCode: ofRun ? exitCodes.failed : (codesByStatus[status] ?? exitCodes.failed),
       problem: { status, ...body },
       ...(hint === undefined ? {} : { hint }),
     },

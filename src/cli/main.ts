@@ -38,8 +38,11 @@ const context: CliContext = {
 };
 const services: CliServices = {
   openApp: async (options) => (await import('../app/index.ts')).createApp(options),
-  loadProject: async (dir, environment) =>
-    (await import('../engine/agents/index.ts')).loadProject(dir, { environment }),
+  openWorker: async (options) => (await import('../app/index.ts')).createWorker(options),
+  loadProject: async (dir, environment) => (await import('../app/index.ts')).readProject(dir, environment),
+  playCassettes: async (options) => (await import('../app/index.ts')).playCassettes(options),
 };
+// Should the process end before the command has, that is a failure.
+process.exitCode = exitCodes.failed;
 const { runCli } = await import('./run-cli.ts');
 process.exitCode = await runCli(process.argv.slice(2), context, services);

@@ -1,6 +1,6 @@
 import { createColors } from 'picocolors';
 import { stringify } from 'yaml';
-import type { Json, JsonObject } from '../base/index.ts';
+import { visibleLine, type Json, type JsonObject } from '../base/index.ts';
 import { isDecorated, type CliContext, type GlobalOptions } from './cli-context.ts';
 import { usageError } from './cli-error.ts';
 
@@ -34,21 +34,41 @@ export function plainText(value: Json | undefined): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** Where no terminal says how wide it is. */
+const longestCell = 200;
+const shortestCell = 20;
+
 function cell(value: Json | undefined): string {
-  const text = plainText(value);
-  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ');
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+  return visibleLine(plainText(value), longestCell);
+}
+
+function cut(text: string, width: number): string {
+  const characters = Array.from(text);
+  return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : text;
+}
+
+/** The widths that the texts want, the widest made narrower as long as a line does not fit on the terminal. */
+function widthsOf(wanted: readonly number[], available: number): readonly number[] {
+  const widths = [...wanted];
+  const total = (): number => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
+  while (total() > available) {
+    const widest = Math.max(...widths);
+    if (widest <= shortestCell) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
 }
 
 function table(context: CliContext, rows: readonly JsonObject[], shown: readonly Column[]): string {
   const { dim } = createColors(isDecorated(context, context.stdout));
   const cells = rows.map((row) => shown.map(({ value }) => cell(value(row))));
-  const widths = shown.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((texts) => texts[index]?.length ?? 0)),
+  const wanted = shown.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((texts) => Array.from(texts[index] ?? '').length)),
   );
+  const widths = widthsOf(wanted, context.stdout.columns ?? Infinity);
   const line = (texts: readonly string[]): string =>
     texts
-      .map((text, index) => text.padEnd(widths[index] ?? 0))
+      .map((text, index) => cut(text, widths[index] ?? 0).padEnd(widths[index] ?? 0))
       .join('  ')
       .trimEnd();
   return [dim(line(shown.map(({ title }) => title))), ...cells.map(line)].map((text) => `${text}\n`).join('');

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { parse } from 'yaml';
 import { createFakeTerminal } from '../testing/fake-terminal.ts';
 import type { CliServices } from './cli-services.ts';
+import { workflowDefinition } from '../protocol/index.ts';
 import { runCli } from './run-cli.ts';
 
 interface Call {
@@ -67,6 +68,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const agentDefinition = (name: string) => ({ kind: 'Agent' as const, metadata: { name, labels: {} } });
+const weekly = workflowDefinition.parse({
+  apiVersion: 'agent33/v1',
+  kind: 'Workflow',
+  metadata: { name: 'weekly' },
+  spec: { steps: [{ id: 'a', action: 'transform' }] },
+});
+
 const services: CliServices = {
   openApp: async ({ config, environment }) => ({
     start: async () => ({
@@ -75,12 +84,41 @@ const services: CliServices = {
       model: environment['OLLAMA_DEFAULT_MODEL'] ?? 'none',
       offline: false,
       agents: [config.projectDir],
+      teams: [],
+      workflows: [],
+      schedules: [],
     }),
     stop: async () => {},
   }),
+  openWorker: async ({ config }) => ({
+    start: async () => ({
+      roles: config.AGENT33_QUEUES,
+      concurrency: config.AGENT33_CONCURRENCY ?? null,
+      url:
+        config.AGENT33_WORKER_PORT === undefined
+          ? undefined
+          : `http://${config.AGENT33_WORKER_HOST}:${config.AGENT33_WORKER_PORT}`,
+    }),
+    stop: async () => {},
+  }),
+  playCassettes: async ({ files, against, update }) => ({
+    problems: [],
+    results: files.map((file) => ({
+      file,
+      target: 'agent helper',
+      status: file.endsWith('bad.json') ? (update ? 'updated' : 'failed') : 'passed',
+      faults: file.endsWith('bad.json') ? [`differs from ${against}`] : [],
+      difference: null,
+      definitionChanges: [],
+    })),
+  }),
   loadProject: async (dir) => ({
-    agents: [1, 2],
-    channels: [],
+    drawWorkflow: ({ metadata }, form) => `${metadata.name} as ${form}\n`,
+    definitions: [
+      { definition: agentDefinition('a'), path: 'agents/a.yaml' },
+      { definition: agentDefinition('b'), path: 'agents/b.yaml' },
+      { definition: weekly, path: 'workflows/weekly.yaml' },
+    ],
     problems: dir.endsWith('faulty')
       ? [{ file: 'agents/a.yaml', line: 3, column: 5, field: 'spec.tools', message: 'expected a list' }]
       : [],
@@ -131,6 +169,63 @@ describe('which server', () => {
       env: { AGENT33_URL: url, AGENT33_API_KEY: 'a33_environment' },
     });
     expect(calls[0]?.key).toBe('Bearer a33_flag');
+  });
+});
+
+describe('the history of a run', () => {
+  it('tells what differs, and fails when a replay does', async () => {
+    answers['POST /api/v1/runs/run_1/replay'] = json(200, {
+      identical: false,
+      steps: 1,
+      difference: {
+        message: 'step "model:1" differs',
+        differences: [{ path: '[0].content', before: 'A', after: 'B' }],
+      },
+      definition_changes: [{ path: 'spec.instructions', before: 'A', after: 'B' }],
+    });
+    const { code, out } = await cli(['runs', 'replay', 'run_1', '--current']);
+    expect(code).toBe(1);
+    expect(calls[0]?.body).toEqual({ against: 'current' });
+    expect(out).toBe(
+      'step "model:1" differs\n  at [0].content\n    - "A"\n    + "B"\nthe definition changed at spec.instructions\n',
+    );
+  });
+
+  it('forks with edits, whose values are JSON where they can be', async () => {
+    answers['POST /api/v1/runs/run_1/fork'] = json(202, { run_id: 'run_2' });
+    const { code, out } = await cli(
+      'runs fork run_1 --from b --set inputs.n=3 --set steps.a.output=x=y --model m --effects'.split(' '),
+    );
+    expect([code, out]).toEqual([0, 'run_2\n']);
+    expect(calls[0]?.body).toEqual({
+      from: 'b',
+      set: { 'inputs.n': 3, 'steps.a.output': 'x=y' },
+      model: 'm',
+      effects: true,
+    });
+    expect((await cli(['runs', 'fork', 'run_1', '--from', 'b', '--set', 'nonsense'])).code).toBe(2);
+    expect((await cli(['runs', 'fork', 'run_1'])).code).toBe(2);
+  });
+
+  it('plays the cassettes of the project, or those that are named', async () => {
+    mkdirSync(path.join(folder, 'agents'));
+    mkdirSync(path.join(folder, 'cassettes', 'deep'), { recursive: true });
+    for (const name of ['good.json', 'deep/bad.json', 'notes.md'])
+      writeFileSync(path.join(folder, 'cassettes', name), '{}');
+    const all = await cli(['test']);
+    expect(all.code).toBe(1);
+    expect(all.out).toBe(
+      'FAIL  cassettes/deep/bad.json  agent helper\n      differs from current\npass  cassettes/good.json  agent helper\n',
+    );
+    expect(all.err).toContain('1 passed, 1 failed');
+    expect((await cli(['test', 'cassettes/good.json'])).code).toBe(0);
+    expect((await cli(['test', '--update'])).err).toContain('1 passed, 1 updated');
+    expect((await cli(['test', '--recorded'])).out).toContain('differs from recorded');
+    const wire = JSON.parse((await cli(['test', '--json'])).out) as unknown;
+    expect(wire).toMatchObject([
+      { status: 'failed', faults: ['differs from current'] },
+      { status: 'passed' },
+    ]);
   });
 });
 
@@ -261,6 +356,27 @@ describe('run and chat', () => {
     expect((await cli(['chat'], { input: ' ' })).code).toBe(2);
   });
 
+  it('tells which members of a team work, once, and what the team adds to the words of its lead', async () => {
+    const call = { name: 'ask_ben', arguments: {} };
+    answers['POST /api/v1/teams/crew/execute'] = events(
+      ['step-start', { type: 'step-start', step: 'member:ada', kind: 'run', name: 'ada' }],
+      ['tool-call', { type: 'tool-call', step: 'tool:1:0', call }],
+      ['step-start', { type: 'step-start', step: 'tool:1:0', kind: 'run', name: 'ben' }],
+      ['text-delta', { type: 'text-delta', step: 'model:2', text: 'All agree.' }],
+      ['done', { response: 'All agree.\n\nWithout ben.' }],
+    );
+    const { out, err } = await cli(['teams', 'run', 'crew', '-m', 'go']);
+    expect(out).toBe('All agree.\n\nWithout ben.\n');
+    expect(err).toBe('· ada\n→ ask_ben {}\n');
+  });
+
+  it('talks to a team, not to both', async () => {
+    answers['POST /api/v1/chat'] = hello;
+    await cli(['chat', '--team', 'crew', '-m', 'hello']);
+    expect(calls[0]?.body).toEqual({ team: 'crew', message: 'hello', stream: true });
+    expect((await cli(['chat', 'helper', '--team', 'crew', '-m', 'hello'])).code).toBe(2);
+  });
+
   it('keeps the conversation at the terminal until /exit', async () => {
     answers['POST /api/v1/chat'] = hello;
     const typed = new PassThrough();
@@ -272,6 +388,70 @@ describe('run and chat', () => {
       { message: 'two', session_id: 'ses_1', stream: true },
       { message: 'three', stream: true },
     ]);
+  });
+});
+
+describe('approvals', () => {
+  const asked = (id: string, more: object = {}) => ({
+    id,
+    code: id.slice(-1),
+    kind: 'approval',
+    title: `File ${id}?`,
+    message: '',
+    subject: { action: 'write', arguments: { path: 'a.md', content: '# A\n\nbody' } },
+    arguments_hash: `hash-${id}`,
+    answer_schema: null,
+    status: 'pending',
+    ...more,
+  });
+
+  it('shows texts of several lines as such', async () => {
+    answers['GET /api/v1/approvals/x'] = json(200, asked('apr_x'));
+    expect((await cli(['approvals', 'show', 'x'])).out).toContain(
+      'File apr_x?\n\naction: write\narguments:\n{\n  "path": "a.md",\n  "content": text of 3 lines:\n    | # A\n    | \n    | body\n}\n',
+    );
+  });
+
+  it('goes through what waits, the oldest first, and decides about what was shown', async () => {
+    const question = { kind: 'question', subject: null, answer_schema: { type: 'integer' } };
+    const items = [asked('apr_5'), asked('apr_4', question), asked('apr_3'), asked('apr_2'), asked('apr_1')];
+    answers['GET /api/v1/approvals?status=pending&limit=100'] = json(200, { items });
+    const decided = (id: string) => `POST /api/v1/approvals/${id}/decision`;
+    answers[decided('apr_1')] = json(200, { status: 'approved' });
+    answers[decided('apr_3')] = json(409, { code: 'conflict', detail: 'approved by key:other' });
+    answers[decided('apr_4')] = json(200, { status: 'answered' });
+    const typed = new PassThrough();
+    typed.write('what?\na  fine by me\nskip\nr too late\nanswer 12\nq\n');
+    const terminal = createFakeTerminal({ cwd: folder, env: { AGENT33_URL: url }, typed });
+    expect(await runCli(['approvals', 'review'], terminal.context, services)).toBe(0);
+    expect(calls.filter(({ method }) => method === 'POST').map(({ url: to, body }) => [to, body])).toEqual([
+      [
+        '/api/v1/approvals/apr_1/decision',
+        { decision: 'approve', comment: 'fine by me', arguments_hash: 'hash-apr_1' },
+      ],
+      [
+        '/api/v1/approvals/apr_3/decision',
+        { decision: 'reject', comment: 'too late', arguments_hash: 'hash-apr_3' },
+      ],
+      ['/api/v1/approvals/apr_4/decision', { decision: 'answer', answer: 12, arguments_hash: 'hash-apr_4' }],
+    ]);
+    expect(terminal.talk()).toContain('approved by key:other');
+    expect(terminal.talk()).toContain('5/5');
+    expect((await cli(['approvals', 'review'])).code).toBe(2);
+  });
+
+  it('cuts a table only where the terminal is narrow', async () => {
+    const title = `${'long '.repeat(30)}end?`;
+    answers['GET /api/v1/approvals?limit=50&status=pending'] = json(200, {
+      items: [{ ...asked('apr_1'), title }],
+    });
+    expect((await cli(['approvals', 'list'])).out).toContain(title);
+    const terminal = createFakeTerminal({ cwd: folder, env: { AGENT33_URL: url } });
+    Object.assign(terminal.context.stdout, { columns: 100 });
+    await runCli(['approvals', 'list'], terminal.context, services);
+    const lines = terminal.output().trimEnd().split('\n');
+    expect(lines.map((line) => line.length <= 100)).toEqual([true, true]);
+    expect(lines[1]).toMatch(/^apr_1 .* long long .*…/);
   });
 });
 
@@ -337,7 +517,7 @@ describe('validate', () => {
   });
 
   it('is content with a valid project', async () => {
-    expect(await cli(['validate'])).toEqual({ code: 0, out: '', err: 'valid: 2 agents, 0 channels\n' });
+    expect(await cli(['validate'])).toEqual({ code: 0, out: '', err: 'valid: 2 agents, 1 workflow\n' });
   });
 });
 
@@ -366,5 +546,201 @@ describe('doctor', () => {
         detail: expect.stringContaining('API_PORT'),
       }),
     );
+  });
+});
+
+describe('workflows', () => {
+  const execute = 'POST /api/v1/workflows/weekly/execute';
+  const ended = { run_id: 'run_1', status: 'completed', output: { total: 3 } };
+
+  it('run with inputs from flags and a file, and print the output', async () => {
+    writeFileSync(path.join(folder, 'in.yaml'), 'topic: ants\nlimit: 2\n');
+    answers[execute] = json(200, ended);
+    const args = ['workflows', 'run', 'weekly', '--inputs', 'in.yaml', '--input', 'topic=bees'];
+    const { code, out } = await cli([...args, '--input', 'tags=["a"]', '--timeout', '10m', '--session', 's']);
+    expect([code, out]).toEqual([0, 'total: 3\n']);
+    expect(calls[0]?.body).toEqual({
+      inputs: { topic: 'bees', limit: 2, tags: ['a'] },
+      wait: true,
+      session_id: 's',
+      timeout: '10m',
+    });
+    expect(parse((await cli(['workflows', 'run', 'weekly', '--json'])).out)).toEqual(ended);
+    await cli([
+      'workflows',
+      'run',
+      'weekly',
+      '--inputs',
+      '{"topic": "ants", "limit": 3}',
+      '--input',
+      'limit=4',
+    ]);
+    expect(calls.at(-1)?.body).toMatchObject({ inputs: { topic: 'ants', limit: 4 } });
+  });
+
+  it('that fail are no wrong use of the command, and lead to their run', async () => {
+    const details = { run_id: 'run_9', status: 'error' };
+    for (const [status, code] of [
+      [400, 'invalid_request'],
+      [403, 'forbidden'],
+    ] as const) {
+      answers[execute] = json(status, { status, code, detail: 'step "a": no', details });
+      const failed = await cli(['workflows', 'run', 'weekly']);
+      expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('agent33 runs show run_9')]);
+      expect(failed.err).not.toContain('scope');
+    }
+    answers[execute] = json(400, { status: 400, code: 'invalid_request', detail: 'inputs.n: is missing' });
+    expect((await cli(['workflows', 'run', 'weekly'])).code).toBe(2);
+  });
+
+  it('run on their own with --no-wait; one that outlives the wait is a time-out with its run', async () => {
+    const started = { run_id: 'run_1', status: 'queued', location: '/api/v1/runs/run_1' };
+    answers[execute] = json(202, started);
+    const gone = await cli(['workflows', 'run', 'weekly', '--no-wait', '--json']);
+    expect([gone.code, parse(gone.out)]).toEqual([0, started]);
+    expect(calls[0]?.body).toMatchObject({ wait: false });
+    const waited = await cli(['workflows', 'run', 'weekly']);
+    expect([waited.code, waited.err]).toEqual([6, expect.stringContaining('agent33 runs watch run_1')]);
+  });
+
+  it.each([
+    [['--input', 'topic'], 'expected NAME=VALUE'],
+    [['--inputs', 'none.yaml'], 'cannot be read'],
+    [['--inputs', '{topic: bees'], 'is no JSON object'],
+  ])('refuse %j', async (args, reason) => {
+    const { code, err } = await cli(['workflows', 'run', 'weekly', ...args]);
+    expect([code, err]).toEqual([2, expect.stringContaining(reason)]);
+    expect(calls).toEqual([]);
+  });
+
+  it('are drawn and checked without a server', async () => {
+    const { out } = await cli(['workflows', 'graph', 'weekly']);
+    expect(out).toBe('weekly as terminal\n');
+    expect((await cli(['workflows', 'graph', 'weekly', '--mermaid'])).out).toBe('weekly as mermaid\n');
+    const missing = await cli(['workflows', 'graph', 'wekly']);
+    expect([missing.code, missing.err]).toEqual([4, expect.stringContaining('did you mean "weekly"?')]);
+    expect(await cli(['workflows', 'validate'])).toEqual({ code: 0, out: '', err: 'valid: weekly\n' });
+    expect((await cli(['workflows', 'validate', 'other'])).code).toBe(2);
+    expect(calls).toEqual([]);
+  });
+
+  it('list, show, and tell what steps can do', async () => {
+    answers['GET /api/v1/workflows'] = json(200, { items: [{ name: 'weekly', steps: 3 }] });
+    answers['GET /api/v1/workflows/weekly'] = json(200, { name: 'weekly' });
+    answers['GET /api/v1/workflows/actions'] = json(200, {
+      items: [{ name: 'wait', description: 'Waits.' }],
+    });
+    expect((await cli(['workflows', 'list'])).out).toMatch(/NAME +STEPS.*\nweekly +3/);
+    expect((await cli(['workflows', 'show', 'weekly'])).out).toBe('name: weekly\n');
+    expect((await cli(['workflows', 'actions'])).out).toMatch(/wait +Waits\./);
+  });
+});
+
+describe('teams', () => {
+  it('are listed and run', async () => {
+    answers['GET /api/v1/teams'] = json(200, {
+      items: [{ name: 'crew', mode: 'route', members: [{ name: 'a' }, { name: 'b' }] }],
+    });
+    answers['GET /api/v1/teams/crew'] = json(200, { name: 'crew' });
+    answers['POST /api/v1/teams/crew/execute'] = hello;
+    expect((await cli(['teams', 'list'])).out).toMatch(/crew +route +a, b/);
+    expect((await cli(['teams', 'show', 'crew'])).out).toBe('name: crew\n');
+    expect((await cli(['teams', 'run', 'crew', '-m', 'hi'])).out).toBe('Hel\nlo.\n');
+    expect(calls.at(-1)?.body).toEqual({ input: 'hi', stream: true });
+    expect((await cli(['teams', 'run', 'crew', '-m', 'hi', '--inputs', '{}'])).code).toBe(2);
+  });
+});
+
+describe('runs as trees', () => {
+  const target = { kind: 'team', name: 'crew' };
+  const inner = { run_id: 'run_2', target: { kind: 'agent', name: 'a' }, status: 'running', children: [] };
+  const tree = { root: { run_id: 'run_1', target, status: 'running', children: [inner] }, truncated: false };
+  const told = (run: string, sequence: number, event: object, id: string) =>
+    `id: ${id}\nevent: x\ndata: ${JSON.stringify({ run_id: run, sequence, at: 'now', event })}\n\n`;
+  const stream =
+    (...blocks: readonly string[]) =>
+    (response: ServerResponse) => {
+      response.setHeader('content-type', 'text/event-stream');
+      response.end(blocks.join(''));
+    };
+
+  it('are drawn as a tree and as a graph', async () => {
+    answers['GET /api/v1/runs/run_1/tree'] = json(200, tree);
+    answers['GET /api/v1/runs/run_1/graph'] = json(200, {
+      nodes: [
+        { id: 'a', label: 'a', kind: 'run', status: 'completed', attempts: 1, run_id: 'run_2' },
+        { id: 'b', label: 'b', kind: 'model', status: 'running', attempts: 1 },
+      ],
+      edges: [{ from: 'a', to: 'b', kind: 'then' }],
+    });
+    expect((await cli(['runs', 'tree', 'run_1'])).out).toBe(
+      'team crew  running  run_1\n└─ agent a  running  run_2\n',
+    );
+    expect((await cli(['runs', 'graph', 'run_1'])).out).toMatch(/b +b +model +running +1 +- +a +-/);
+    expect(parse((await cli(['runs', 'tree', 'run_1', '--json'])).out)).toEqual(tree);
+  });
+
+  it('are watched line by line, taken up again when the connection ends, and fail with the run', async () => {
+    answers['GET /api/v1/runs/run_1/tree'] = json(200, tree);
+    let connections = 0;
+    answers['GET /api/v1/runs/run_1/events?tree=true'] = (response) => {
+      connections += 1;
+      if (connections === 1)
+        stream(told('run_2', 1, { type: 'step-start', step: 'model:1', name: 'm' }, 'run_2:1'))(response);
+      else
+        stream(
+          told('run_2', 2, { type: 'run-end', status: 'completed' }, 'run_2:2'),
+          told(
+            'run_1',
+            9,
+            { type: 'run-end', status: 'timeout', error: { code: 'timeout', message: 'too slow' } },
+            'x:9',
+          ),
+        )(response);
+    };
+    const { code, out, err } = await cli(['runs', 'watch', 'run_1']);
+    expect(connections).toBe(2);
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('\t').slice(1)),
+    ).toEqual([
+      ['agent a', 'run_2', 'step model:1 begins'],
+      ['agent a', 'run_2', 'completed'],
+      ['team crew', 'run_1', 'timeout: too slow'],
+    ]);
+    expect([code, err]).toEqual([6, expect.stringContaining('too slow')]);
+  });
+});
+
+describe('worker', () => {
+  it('turns its flags into settings and says what it does', async () => {
+    const terminal = createFakeTerminal({ cwd: folder, env: {} });
+    const args = ['worker', '--queues', 'runs,deliveries', '--concurrency', '7', '--port', '9100'];
+    const running = runCli(args, terminal.context, services);
+    await expect.poll(terminal.talk).toContain('is ready');
+    terminal.interrupt();
+    expect(await running).toBe(0);
+    expect(terminal.talk()).toMatch(
+      /queues +runs, deliveries\n +runs +up to 7 side by side\n +probes +http:\/\/127\.0\.0\.1:9100\/readyz/,
+    );
+  });
+
+  it.each([
+    [['--queues', 'run'], 'AGENT33_QUEUES'],
+    [['--concurrency', '0'], 'AGENT33_CONCURRENCY'],
+  ])('refuses %j', async (args, setting) => {
+    const { code, err } = await cli(['worker', ...args]);
+    expect([code, err]).toEqual([2, expect.stringContaining(setting)]);
+  });
+
+  it('is listed with the others', async () => {
+    answers['GET /api/v1/workers'] = json(200, {
+      items: [
+        { id: 'wrk_1', host: 'h', pid: 7, roles: [], active_runs: 0, heartbeat_age_ms: 1500, alive: true },
+      ],
+    });
+    expect((await cli(['workers', 'list'])).out).toMatch(/wrk_1 +h +7 +none +0 +1\.5 s ago +alive/);
   });
 });

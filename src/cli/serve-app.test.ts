@@ -12,6 +12,9 @@ const started: StartedApp = {
   model: 'offline/assistant',
   offline: true,
   agents: ['helper'],
+  teams: ['crew'],
+  workflows: Array.from({ length: 14 }, (_, index) => `flow-${index}`),
+  schedules: [],
 };
 
 function fakeApp(start: () => Promise<StartedApp>): ServedApp & { stops: number } {
@@ -38,6 +41,10 @@ describe('serve', () => {
     expect(terminal.output()).toBe('');
     expect(terminal.talk()).toContain('-H "Authorization: Bearer a33_new"');
     expect(terminal.talk()).toContain('no language model connected');
+    expect(terminal.talk()).toMatch(
+      /agents +helper\n +teams +crew\n +workflows +flow-0, .*flow-11 and 2 more\n/,
+    );
+    expect(terminal.talk()).not.toContain('schedules');
   });
 
   it('stops at once when it was interrupted while it started', async () => {

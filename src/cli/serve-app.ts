@@ -14,6 +14,17 @@ export interface StartedApp {
   /** No language model is connected. */
   readonly offline: boolean;
   readonly agents: readonly string[];
+  readonly teams: readonly string[];
+  readonly workflows: readonly string[];
+  readonly schedules: readonly string[];
+}
+
+/** More names than these are only counted. */
+const mostNames = 12;
+
+function named(names: readonly string[]): string {
+  const more = names.length - mostNames;
+  return `${names.slice(0, mostNames).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** A server that can be started once. */
@@ -25,7 +36,7 @@ export interface ServedApp {
 
 function banner(context: CliContext, started: StartedApp): string {
   const { bold, cyan, dim, yellow } = createColors(isDecorated(context, context.stderr));
-  const { url, newApiKey, model, offline, agents } = started;
+  const { url, newApiKey, model, offline, agents, teams, workflows, schedules } = started;
   const key = newApiKey ?? '$AGENT33_API_KEY';
   const line = (label: string, text: string): string => `  ${dim(label.padEnd(11))}${text}`;
   return [
@@ -35,7 +46,10 @@ function banner(context: CliContext, started: StartedApp): string {
     line('address', cyan(url)),
     line('reference', `${url}/reference`),
     line('model', offline ? yellow(`${model}: no language model connected, answers are extractive`) : model),
-    line('agents', agents.length === 0 ? 'none yet' : agents.join(', ')),
+    line('agents', agents.length === 0 ? 'none yet' : named(agents)),
+    ...Object.entries({ teams, workflows, schedules })
+      .filter(([, names]) => names.length > 0)
+      .map(([label, names]) => line(label, named(names))),
     ...(newApiKey === undefined
       ? []
       : [
@@ -68,7 +82,8 @@ function listenError(error: unknown): SystemError | undefined {
   return undefined;
 }
 
-async function explained(error: unknown): Promise<unknown> {
+/** An error of starting with the reason why a port cannot be listened on, where that was it. */
+export async function explainListenError(error: unknown, command = 'agent33 serve'): Promise<unknown> {
   const refused = listenError(error);
   if (refused === undefined) return error;
   const { address = '', port = 0, code } = refused;
@@ -81,7 +96,7 @@ async function explained(error: unknown): Promise<unknown> {
   const owner = (await findPortOwner(port)) ?? 'another program';
   return new CliError(`port ${port} is in use by ${owner}`, {
     exitCode: exitCodes.conflict,
-    hint: `stop it, or choose another port: agent33 serve --port ${port + 1}`,
+    hint: `stop it, or choose another port: ${command} --port ${port + 1}`,
   });
 }
 
@@ -92,7 +107,7 @@ export async function serveApp(context: CliContext, app: ServedApp): Promise<voi
     started = await app.start();
   } catch (error) {
     await app.stop();
-    throw await explained(error);
+    throw await explainListenError(error);
   }
   say(context, banner(context, started));
   if (!context.signal.aborted) await once(context.signal, 'abort');

@@ -24,13 +24,14 @@ function errorOf(body: JsonObject): CliError | undefined {
 
 /**
  * Prints an answer while it is written and returns the final body, `null` when the stream ends without one. Text goes to
- * standard output, tool calls to standard error. Throws the run's error when it failed.
+ * standard output, tool calls and members of a team at work to standard error. Throws the run's error when it failed.
  */
 export async function streamAnswer(context: CliContext, events: AsyncIterable<ServerEvent>): Promise<Json> {
   const { dim } = createColors(isDecorated(context, context.stderr));
   const stopSpinner = startSpinner(context, 'thinking');
   let atLineStart = true;
-  let written = '';
+  /** What the last step has said: the answer, as far as it was streamed. */
+  let last = { step: '', text: '' };
   const finishLine = (): void => {
     if (!atLineStart) context.stdout.write('\n');
     atLineStart = true;
@@ -44,9 +45,10 @@ export async function streamAnswer(context: CliContext, events: AsyncIterable<Se
         if (failure !== undefined) throw failure;
         const text = body['response'] ?? body['output'];
         stopSpinner();
-        if (written === '' && typeof text === 'string') {
-          context.stdout.write(text);
-          atLineStart = text.endsWith('\n');
+        if (typeof text === 'string' && text.startsWith(last.text) && text !== last.text) {
+          const missing = text.slice(last.text.length);
+          context.stdout.write(missing);
+          atLineStart = missing.endsWith('\n');
         }
         finishLine();
         return body;
@@ -54,13 +56,20 @@ export async function streamAnswer(context: CliContext, events: AsyncIterable<Se
       if (event['type'] === 'text-delta' && typeof event['text'] === 'string') {
         stopSpinner();
         context.stdout.write(event['text']);
-        written += event['text'];
+        const step = plainText(event['step']);
+        last = { step, text: last.step === step ? last.text + event['text'] : event['text'] };
         atLineStart = event['text'].endsWith('\n');
       } else if (event['type'] === 'tool-call' && isJsonObject(event['call'])) {
         stopSpinner();
         finishLine();
         const { name, arguments: input } = event['call'];
         context.stderr.write(dim(`→ ${plainText(name)} ${JSON.stringify(input)}\n`));
+      } else if (event['type'] === 'step-start' && event['kind'] === 'run') {
+        // Who works in a team; where a lead asked for it, its call has told so already.
+        if (plainText(event['step']).startsWith('tool:')) continue;
+        stopSpinner();
+        finishLine();
+        context.stderr.write(dim(`· ${plainText(event['name'])}\n`));
       } else if (event['type'] === 'run-end') {
         const failure = errorOf(event);
         if (failure !== undefined) throw failure;

@@ -58,8 +58,90 @@ spec:
 `;
 }
 
+function workflowText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Workflow
+metadata:
+  name: ${name}
+spec:
+  description: Prepares a topic and lets an agent answer.
+  inputs:
+    topic: { type: string, description: What to write about. }
+  steps:
+    - id: question
+      action: transform
+      inputs:
+        value: "Write two sentences about {{ inputs.topic | trim }}."
+    # Runs when "question" is done, because an expression names it.
+    - id: answer
+      action: invoke_agent
+      inputs:
+        agent: assistant
+        message: "{{ steps.question.output }}"
+      retry: { attempts: 3 }
+  outputs:
+    text: "{{ steps.answer.output.text }}"
+`;
+}
+
+function teamText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Team
+metadata:
+  name: ${name}
+spec:
+  description: A lead gives parts of the work to members and merges their answers.
+  # coordinate | route | collaborate | handoff
+  mode: coordinate
+  members:
+    - assistant
+  limits:
+    maxRounds: 6
+    timeout: 10m
+`;
+}
+
+function scheduleText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Schedule
+metadata:
+  name: ${name}
+spec:
+  # Switch it on when its target is there.
+  enabled: false
+  cron: "0 7 * * 1-5"
+  timezone: UTC
+  start: { agent: assistant }
+  inputs:
+    message: "Good morning. It is {{ slot }}."
+  # What passed while the server was down: skip, once or all.
+  missed: skip
+`;
+}
+
+function sensorText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Sensor
+metadata:
+  name: ${name}
+spec:
+  enabled: false
+  type: file_change
+  config:
+    path: workspace
+  debounce: 2s
+  start: { agent: assistant }
+  inputs:
+    message: "These files changed: {{ events | map(attribute='path') | join(', ') }}"
+`;
+}
+
 const texts: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   Agent: agentText,
+  Team: teamText,
+  Workflow: workflowText,
+  Schedule: scheduleText,
+  Sensor: sensorText,
   Channel: channelText,
   Project: projectFile,
 };
@@ -89,11 +171,12 @@ export function projectTemplate(name: string): readonly TemplateFile[] {
       path: '.vscode/settings.json',
       text: `${JSON.stringify(
         {
-          'yaml.schemas': {
-            './.agent33/schemas/agent.schema.json': 'agents/*.yaml',
-            './.agent33/schemas/channel.schema.json': 'channels/*.yaml',
-            './.agent33/schemas/project.schema.json': 'agent33.yaml',
-          },
+          'yaml.schemas': Object.fromEntries(
+            Object.entries(definitionKinds).map(([kind, { folder }]) => [
+              `./.agent33/schemas/${kind.toLowerCase()}.schema.json`,
+              folder === undefined ? 'agent33.yaml' : `${folder}/*.yaml`,
+            ]),
+          ),
         },
         null,
         2,

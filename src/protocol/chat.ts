@@ -32,6 +32,8 @@ export type ChatMessage =
   | {
       readonly role: 'assistant';
       readonly content: string;
+      /** Which member of a team said it, where one answers for the team. */
+      readonly name?: string;
       readonly reasoning?: string;
       readonly toolCalls?: readonly ToolCall[];
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../base/index.ts';
-import { chatMessagesOf } from './index.ts';
+import { chatMessagesOf, openAiMessagesOf, type ChatMessage } from './index.ts';
 
 const call = { id: 'c1', type: 'function', function: { name: 'add', arguments: '{"a":1}' } };
 
@@ -68,4 +68,31 @@ describe('chatMessagesOf', () => {
       }) as Error,
     );
   });
+});
+
+it('messages come back from the form of OpenAI as they were', () => {
+  const messages: readonly ChatMessage[] = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: 'hi', name: 'ann' },
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'look' },
+        { type: 'image', url: 'https://example.org/a.png' },
+        { type: 'file', url: 'data:application/pdf;base64,AA', mimeType: 'application/pdf', name: 'a.pdf' },
+      ],
+    },
+    {
+      role: 'assistant',
+      content: '',
+      name: 'desk',
+      toolCalls: [
+        { id: 'c1', name: 'add', arguments: { a: 1 } },
+        { id: 'c2', name: 'add', arguments: {}, invalidArguments: '{"a":' },
+      ],
+    },
+    { role: 'tool', toolCallId: 'c1', name: 'add', content: '2' },
+    { role: 'assistant', content: 'two' },
+  ];
+  expect(chatMessagesOf(openAiMessagesOf(messages))).toEqual(messages);
 });

@@ -58,13 +58,14 @@ function toolCall(call: Json, path: string): ToolCall {
 }
 
 function assistantMessage(message: JsonObject, path: string): ChatMessage {
-  const { content, tool_calls: calls, reasoning_content: reasoning } = message;
+  const { content, name, tool_calls: calls, reasoning_content: reasoning } = message;
   const toolCalls = Array.isArray(calls)
     ? (calls as readonly Json[]).map((call, index) => toolCall(call, `${path}.tool_calls.${index}`))
     : [];
   return {
     role: 'assistant',
     content: textOfParts(content, `${path}.content`),
+    ...(typeof name === 'string' ? { name } : {}),
     ...(typeof reasoning === 'string' && reasoning !== '' ? { reasoning } : {}),
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
   };
@@ -107,6 +108,46 @@ export function chatMessagesOf(messages: readonly Json[]): readonly ChatMessage[
       }
       default:
         throw fault(`${path}.role`, 'expected system, developer, user, assistant or tool');
+    }
+  });
+}
+
+function openAiContent(content: string | readonly UserPart[]): Json {
+  if (typeof content === 'string') return content;
+  return content.map((part): Json => {
+    if (part.type === 'text') return { type: 'text', text: part.text };
+    if (part.type === 'image') return { type: 'image_url', image_url: { url: part.url } };
+    const named = part.name === undefined ? {} : { filename: part.name };
+    return { type: 'file', file: { file_data: part.url, ...named } };
+  });
+}
+
+/** Messages as OpenAI's chat completions have them: the way back of `chatMessagesOf`. */
+export function openAiMessagesOf(messages: readonly ChatMessage[]): readonly JsonObject[] {
+  return messages.map((message): JsonObject => {
+    switch (message.role) {
+      case 'system':
+        return { role: 'system', content: message.content };
+      case 'user': {
+        const named = message.name === undefined ? {} : { name: message.name };
+        return { role: 'user', content: openAiContent(message.content), ...named };
+      }
+      case 'assistant': {
+        const calls = (message.toolCalls ?? []).map((call) => ({
+          id: call.id,
+          type: 'function',
+          function: { name: call.name, arguments: call.invalidArguments ?? JSON.stringify(call.arguments) },
+        }));
+        return {
+          role: 'assistant',
+          content: message.content,
+          ...(message.name === undefined ? {} : { name: message.name }),
+          ...(calls.length === 0 ? {} : { tool_calls: calls }),
+        };
+      }
+      case 'tool':
+      default:
+        return { role: 'tool', tool_call_id: message.toolCallId, content: message.content };
     }
   });
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, SerializedError } from '../base/index.ts';
+import type { ApprovalKind, ApprovalOutcome } from './approval.ts';
 import type { Citation, FinishReason, ToolCall, Usage } from './chat.ts';
 
 export type TargetKind = 'agent' | 'team' | 'workflow';
@@ -26,8 +27,31 @@ export function isFinal(status: RunStatus): status is 'completed' | 'failed' | '
   return status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'timeout';
 }
 
+/** May a run change something outside? `off` in a fork that was not told otherwise; its children inherit it. */
+export type RunEffects = 'on' | 'off';
+
 /** What a journaled step does. */
-export type StepKind = 'model' | 'tool' | 'run' | 'timer' | 'signal' | 'message' | 'compute';
+export type StepKind =
+  | 'model'
+  | 'tool'
+  | 'run'
+  | 'timer'
+  | 'signal'
+  | 'approval'
+  | 'action'
+  | 'message'
+  | 'compute';
+
+/** Life of a step of a workflow. `completed`, `skipped`, `failed` and `cancelled` are final. */
+export type WorkflowStepStatus =
+  | 'pending'
+  | 'ready'
+  | 'running'
+  | 'waiting'
+  | 'completed'
+  | 'skipped'
+  | 'failed'
+  | 'cancelled';
 
 /** What an agent's run answers with. */
 export interface AgentOutput {
@@ -40,6 +64,36 @@ export interface AgentOutput {
   readonly steps: number;
   /** Calls of the caller's own functions (`AgentInput.clientTools`), which end the run with `finishReason` `tool-calls`. */
   readonly toolCalls?: readonly ToolCall[];
+}
+
+/** A run of a member, as a team reports it. */
+export interface TeamMemberRun {
+  /** What the team calls the member. */
+  readonly name: string;
+  /** `null` when it was refused before it began. */
+  readonly run_id: string | null;
+  readonly status: 'completed' | 'failed' | 'cancelled' | 'timeout';
+  /** `null` where no price is known. */
+  readonly cost_usd: number | null;
+  /** Why it has no answer. */
+  readonly error?: string;
+}
+
+/** What a team's run answers with. */
+export interface TeamOutput extends AgentOutput {
+  readonly team: {
+    readonly mode: 'coordinate' | 'route' | 'collaborate' | 'handoff';
+    /** route and handoff: the member whose answer this is. */
+    readonly answered_by?: string;
+    /** route: why that member; `chosen_by` is `fallback` where the lead gave no valid choice, twice. */
+    readonly choice?: { readonly chosen_by: 'lead' | 'only-member' | 'fallback'; readonly reason: string };
+    /** handoff: who had control, in order. */
+    readonly path?: readonly string[];
+    /** Where the team has a budget. Runs and model calls without a known price count as 0. */
+    readonly spent?: { readonly usd: number; readonly unpriced: number };
+  };
+  /** Who did what, in the order in which they began. */
+  readonly members: readonly TeamMemberRun[];
 }
 
 /** What happens inside a run, told to whoever watches. Events are for watching; nothing decides by them. */
@@ -76,7 +130,33 @@ export type RunEvent =
       readonly durationMs: number;
       readonly usage?: Usage;
     }
+  | {
+      /** A step of a workflow has come to another state. */
+      readonly type: 'step-state';
+      /** Its id; within groups the path, such as `group/inner`. */
+      readonly step: string;
+      readonly action: string;
+      readonly status: WorkflowStepStatus;
+      readonly error?: SerializedError;
+    }
   | { readonly type: 'run-waiting'; readonly reasons: readonly string[] }
+  | {
+      readonly type: 'approval-requested';
+      readonly step: string;
+      readonly approvalId: string;
+      readonly kind: ApprovalKind;
+      readonly title: string;
+      /** ISO 8601. */
+      readonly deadlineAt: string | null;
+    }
+  | {
+      readonly type: 'approval-decided';
+      readonly step: string;
+      readonly approvalId: string;
+      readonly status: ApprovalOutcome['status'];
+      /** `null` when the deadline decided. */
+      readonly decidedBy: string | null;
+    }
   | { readonly type: 'custom'; readonly name: string; readonly data: JsonObject }
   | {
       readonly type: 'run-end';
@@ -144,6 +224,8 @@ export interface AgentInput {
   readonly variables?: JsonObject;
   /** Sampling settings of this one request: `temperature`, `maxTokens`, `topP`, `seed`, `stop`, … */
   readonly settings?: JsonObject;
+  /** JSON Schema of the answer, instead of the one of the agent's definition. */
+  readonly outputSchema?: JsonObject;
   /** Functions the caller executes itself, as OpenAI's `tools` name them; a call of one ends the run with it. */
   readonly clientTools?: readonly JsonObject[];
 }

@@ -1,8 +1,20 @@
+import { AppError } from '../base/index.ts';
+
 /** What a principal may do. `admin` includes all others. */
 export const permissionScopes = [
   'agents:read',
   'agents:write',
   'agents:invoke',
+  'teams:read',
+  'teams:write',
+  'teams:invoke',
+  'workflows:read',
+  'workflows:write',
+  'workflows:invoke',
+  'automation:read',
+  'automation:write',
+  'approvals:read',
+  'approvals:decide',
   'runs:read',
   'runs:write',
   'sessions:read',
@@ -30,6 +42,12 @@ export interface Scope {
 /** True when the scope carries the permission, itself or through `admin`. */
 export function hasScope(scope: Scope, needed: PermissionScope): boolean {
   return scope.scopes.includes(needed) || scope.scopes.includes('admin');
+}
+
+/** Error: `forbidden` unless the scope carries one of the permissions; none named: always fine. */
+export function requireScope(scope: Scope, ...oneOf: readonly PermissionScope[]): void {
+  if (oneOf.length === 0 || oneOf.some((needed) => hasScope(scope, needed))) return;
+  throw new AppError('forbidden', `this needs the permission ${oneOf.join(' or ')}`);
 }
 
 /** The tenant of an installation that has only one. */

@@ -88,6 +88,15 @@ export class FakeRuns implements RunService {
     }
   }
 
+  /** Runs of this fake have no children: its own events. */
+  async *treeEvents(
+    scope: Scope,
+    runId: string,
+    { after, signal }: { after: ReadonlyMap<string, number>; signal: AbortSignal },
+  ): AsyncGenerator<StoredRunEvent> {
+    yield* this.events(scope, runId, { after: after.get(runId) ?? 0, signal });
+  }
+
   cancel(scope: Scope, runId: string): Promise<void> {
     const run = this.#find(scope, runId);
     this.cancelled.push(runId);

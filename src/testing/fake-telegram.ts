@@ -13,6 +13,8 @@ export interface SentMessage {
   readonly parseMode: string | undefined;
   readonly threadId: number | undefined;
   readonly replyTo: number | undefined;
+  /** What can be pressed below it. */
+  readonly buttons: readonly { readonly text: string; readonly data: string }[];
 }
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -110,6 +112,26 @@ export class FakeTelegram {
         from: { id: userId, is_bot: false, first_name: message.firstName ?? `User ${userId}` },
         ...(message.text === undefined ? {} : { text: message.text }),
         ...message.extra,
+      },
+    });
+  }
+
+  /** Somebody presses a button below a message of the bot. */
+  userPresses(message: SentMessage, button: string, userId: number): number {
+    const data = message.buttons.find((one) => one.text === button)?.data;
+    if (data === undefined)
+      throw new Error(`there is no button "${button}" below message ${message.messageId}`);
+    const chatId = Number(message.chatId);
+    return this.sendUpdate({
+      callback_query: {
+        id: `press-${this.#nextUpdate}`,
+        from: { id: userId, is_bot: false, first_name: `User ${userId}` },
+        message: {
+          message_id: message.messageId,
+          date: 1_767_225_600,
+          chat: { id: chatId, type: chatId < 0 ? 'supergroup' : 'private' },
+        },
+        data,
       },
     });
   }
@@ -238,6 +260,7 @@ export class FakeTelegram {
       case 'sendMessage':
         return this.#sendMessage(parameters);
       case 'sendChatAction':
+      case 'answerCallbackQuery':
       case 'setMyCommands':
         return this.#refusal(parameters) ?? { result: true };
       default:
@@ -299,6 +322,7 @@ export class FakeTelegram {
       parseMode,
       threadId: parameters['message_thread_id'] as number | undefined,
       replyTo: reply?.message_id,
+      buttons: buttonsOf(parameters['reply_markup']),
     };
     this.messages.push(message);
     return {
@@ -341,6 +365,12 @@ export class FakeTelegram {
       this.#posting = false;
     }
   }
+}
+
+function buttonsOf(markup: unknown): SentMessage['buttons'] {
+  const rows = (markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)
+    ?.inline_keyboard;
+  return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
 }
 
 async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {

@@ -1,14 +1,18 @@
 import { AppError, type Clock } from '../base/index.ts';
 import type { ModelEvent, ModelInfo, ModelRequest } from '../capabilities/models/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
-import type { RunStore, RunView, SessionView } from '../engine/runs/index.ts';
+import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
 import type { HttpServerDeps } from '../entrypoints/http/index.ts';
 import { createHealthAggregator, createMetrics } from '../platform/observability/index.ts';
 import type { ApiKeyStore, Authenticator } from '../platform/security/index.ts';
-import { agentDefinition, noUsage, type PermissionScope, type Scope } from '../protocol/index.ts';
+import { agentDefinition, noUsage, type PermissionScope } from '../protocol/index.ts';
+import { FakeApprovals } from './fake-approvals.ts';
+import { FakeAutomation } from './fake-automation.ts';
 import { FakeClock } from './fake-clock.ts';
+import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { createFakeIds } from './fake-ids.ts';
+import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { createMemoryLogger } from './memory-logger.ts';
 
@@ -69,39 +73,9 @@ function createFakeKeys(): ApiKeyStore {
   };
 }
 
-class FakeAgents {
-  readonly all = new Map<string, StoredAgent>();
-
-  list() {
-    return Promise.resolve([...this.all.values()]);
-  }
-
-  async get(_scope: Scope, name: string) {
-    const agent = this.all.get(name);
-    if (agent === undefined) throw new AppError('not_found', `there is no agent "${name}"`);
-    return agent;
-  }
-
-  async create(_scope: Scope, definition: unknown) {
-    const parsed = agentDefinition.safeParse(definition);
-    if (!parsed.success) throw new AppError('invalid_definition', 'spec: is not valid');
-    const { name } = parsed.data.metadata;
-    if (this.all.has(name)) throw new AppError('conflict', `the name "${name}" is taken`);
-    const stored = { ...storedAgent(name), definition: parsed.data };
-    this.all.set(name, stored);
-    return stored;
-  }
-
-  async update(scope: Scope, name: string, definition: unknown) {
-    await this.get(scope, name);
-    const stored = { ...storedAgent(name), definition: agentDefinition.parse(definition) };
-    this.all.set(name, stored);
-    return stored;
-  }
-
-  async delete(scope: Scope, name: string) {
-    await this.get(scope, name);
-    this.all.delete(name);
+class FakeAgents extends FakeDefinitions<'Agent'> {
+  constructor() {
+    super('Agent');
   }
 
   async defaultName() {
@@ -118,6 +92,8 @@ function createFakeRunStore(): RunStore {
     status: 'completed',
     sessionId: 'ses_1',
     parentRunId: null,
+    parentStepKey: null,
+    rootRunId: 'run_1',
     source: 'http',
     principal: 'key:1',
     attempts: 1,
@@ -128,6 +104,20 @@ function createFakeRunStore(): RunStore {
     startedAt: startOf2026,
     endedAt: startOf2026,
     metadata: {},
+    forkedFrom: null,
+    forkedAtStep: null,
+    effects: 'on',
+  };
+  const child: RunView = {
+    ...run,
+    id: 'run_2',
+    target: { kind: 'agent', name: 'other' },
+    status: 'running',
+    parentRunId: 'run_1',
+    parentStepKey: 'tool:1:0',
+    createdAt: '2026-01-01T00:00:02.000Z',
+    startedAt: '2026-01-01T00:00:02.000Z',
+    endedAt: null,
   };
   const session: SessionView = {
     id: 'ses_1',
@@ -147,14 +137,30 @@ function createFakeRunStore(): RunStore {
     list: (_scope, { limit, cursor }) =>
       Promise.resolve({ items: [run].slice(0, limit), next: cursor ?? null }),
     get: (_scope, id) => known(id, { ...run, id, input: { message: 'hello' }, output: { text: 'hi' } }),
-    steps: (_scope, id) =>
+    definition: (_scope, id) => known(id, null),
+    progress: (_scope, id) =>
+      known(id, [
+        {
+          key: 'model:1',
+          kind: 'model' as const,
+          name: 'fast',
+          status: 'completed' as const,
+          attempts: 1,
+          error: null,
+          startedAt: startOf2026,
+          endedAt: '2026-01-01T00:00:01.500Z',
+        },
+      ]),
+    children: (_scope, id) => known(id, [child]),
+    tree: (_scope, id) => known(id, { runs: [run, child], truncated: false }),
+    steps: (_scope, id, options = {}) =>
       known(id, [
         {
           key: 'model:1',
           kind: 'model' as const,
           status: 'completed' as const,
           attempts: 1,
-          output: null,
+          output: options.full === true ? 'all of it' : { $blob: 'runs/run_1/x-1', bytes: 70_000 },
           error: null,
           usage: noUsage,
           startedAt: startOf2026,
@@ -233,6 +239,20 @@ class FakeModels {
   });
 }
 
+const fakeWorker: WorkerView = {
+  id: 'wrk_1',
+  host: 'here',
+  pid: 7,
+  roles: ['runs'],
+  version: '1.2.3',
+  concurrency: 50,
+  activeRuns: 2,
+  isAlive: true,
+  startedAt: startOf2026,
+  heartbeatAt: startOf2026,
+  heartbeatAgeMs: 40,
+};
+
 /** Everything an HTTP server stands on, in memory, with handles on it. */
 export function createHttpGround(
   options: { config?: Partial<HttpServerDeps['config']>; clock?: Clock } = {},
@@ -240,7 +260,12 @@ export function createHttpGround(
   const clock = options.clock ?? new FakeClock();
   const logger = createMemoryLogger();
   const runs = new FakeRuns();
+  const runHistory = new FakeRunHistory();
+  const approvals = new FakeApprovals();
+  const automation = new FakeAutomation();
   const agents = new FakeAgents();
+  const teams = new FakeDefinitions('Team');
+  const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
@@ -256,7 +281,16 @@ export function createHttpGround(
     },
     runs,
     runStore: createFakeRunStore(),
+    runHistory,
+    approvals,
+    automation,
     agents,
+    teams,
+    workflows,
+    workflowTools: fakeWorkflowTools,
+    definitionWarnings: () => Promise.resolve([]),
+    runGraphs: {},
+    workers: { list: () => Promise.resolve([fakeWorker]) },
     apiKeys: createFakeKeys(),
     authenticator: fakeAuthenticator,
     models,
@@ -267,7 +301,20 @@ export function createHttpGround(
     ids: createFakeIds(),
     version: '1.2.3',
   };
-  return { deps, clock, logger, runs, agents, models, health };
+  return {
+    deps,
+    clock,
+    logger,
+    runs,
+    runHistory,
+    approvals,
+    automation,
+    agents,
+    teams,
+    workflows,
+    models,
+    health,
+  };
 }
 
 /** The HTTP application over such a ground, ready for `app.inject`. */

@@ -37,6 +37,8 @@ export function createToolGovernance(deps: ToolGovernanceDeps): ToolGovernance {
     if (!hasScope(context.scope, needed))
       return `the caller lacks the scope "${needed}" that "${tool.name}" needs`;
     if (context.use.name !== tool.name) return `the agent may not use "${tool.name}"`;
+    if (context.effects === 'off' && tool.effect !== 'none')
+      return `"${tool.name}" may change something outside, and this run is a fork that was started without effects`;
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject, Logger } from '../../base/index.ts';
-import type { Citation, Scope, ToolUse } from '../../protocol/index.ts';
+import type { Citation, RunEffects, Scope, ToolUse } from '../../protocol/index.ts';
 
 /** What a call of a tool may do and for whom. */
 export interface ToolContext {
@@ -13,6 +13,8 @@ export interface ToolContext {
   readonly knowledge: readonly { readonly name: string; readonly path: string }[];
   /** Folder of the project, absolute. */
   readonly projectDir: string;
+  /** `off`: only tools whose effect is `none` may be called. Left out it counts as `on`. */
+  readonly effects?: RunEffects;
   readonly signal: AbortSignal;
   readonly logger: Logger;
 }

@@ -16,6 +16,8 @@ function compile(schema: JsonObject): ValidateFunction {
   let validate: ValidateFunction;
   try {
     validate = draft.compile(body);
+    // Ajv would keep every schema it ever saw, and refuse another object with the same $id.
+    draft.removeSchema(body);
   } catch (error) {
     throw new AppError('invalid_definition', 'the JSON Schema cannot be used', { cause: error });
   }
@@ -28,11 +30,15 @@ export function schemaFaults(schema: JsonObject, value: unknown): readonly strin
   const validate = compile(schema);
   if (validate(value)) return [];
   return (validate.errors ?? []).map((error) => {
-    const field = error.instancePath.slice(1).replaceAll('/', '.') || 'value';
+    const place = error.instancePath.slice(1).replaceAll('/', '.');
+    const field = place || 'value';
     const extra = error.params as Record<string, unknown>;
     if (error.keyword === 'additionalProperties')
       return `${field}: has the unknown field "${String(extra['additionalProperty'])}"`;
-    if (error.keyword === 'required') return `${String(extra['missingProperty'])}: is missing`;
+    if (error.keyword === 'required') {
+      const missing = String(extra['missingProperty']);
+      return `${place === '' ? missing : `${place}.${missing}`}: is missing`;
+    }
     if (error.keyword === 'enum')
       return `${field}: expected one of ${JSON.stringify(extra['allowedValues'])}`;
     return `${field}: ${error.message ?? 'is not valid'}`;

@@ -11,6 +11,7 @@ import { openClient } from './open-client.ts';
 
 interface ChatOptions extends GlobalOptions {
   readonly message?: string;
+  readonly team?: string;
   readonly session?: string;
 }
 
@@ -55,15 +56,19 @@ async function converse(context: CliContext, client: ApiClient, start: JsonObjec
 export function registerChat(program: Command, context: CliContext): void {
   program
     .command('chat [agent]')
-    .description('talk to an agent; with -m or piped input, one message and its answer')
+    .description('talk to an agent or a team; with -m or piped input, one message and its answer')
     .option('-m, --message <text>', 'say this and end after the answer')
+    .option('--team <name>', 'talk to a team instead')
     .option('--session <id>', 'conversation to continue')
     .action(async (agent: string | undefined, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ChatOptions>();
+      if (agent !== undefined && options.team !== undefined)
+        throw usageError('an agent and --team exclude each other');
       const format = outputFormat(options);
       const client = openClient(context, command);
       const start: JsonObject = {
         ...(agent === undefined ? {} : { agent }),
+        ...(options.team === undefined ? {} : { team: options.team }),
         ...(options.session === undefined ? {} : { session_id: options.session }),
       };
       if (options.message === undefined && context.stdin.isTTY === true) {

@@ -17,7 +17,12 @@ const unused = (): Promise<never> => Promise.reject(new Error('init needs no ser
 
 async function cli(args: readonly string[]) {
   const terminal = createFakeTerminal({ cwd: folder });
-  const code = await runCli(args, terminal.context, { openApp: unused, loadProject: unused });
+  const code = await runCli(args, terminal.context, {
+    openApp: unused,
+    openWorker: unused,
+    loadProject: unused,
+    playCassettes: unused,
+  });
   return { code, err: terminal.talk() };
 }
 
@@ -47,7 +52,7 @@ describe('init', () => {
   it('refuses unknown kinds and bad names, naming what is right', async () => {
     const result = await cli(['init', 'x', '--kind', 'spaceship']);
     expect(result.code).toBe(2);
-    expect(result.err).toContain('agent, channel, project, tool');
+    expect(result.err).toContain('agent, channel, project, schedule, sensor, team, tool, workflow');
     expect((await cli(['init', '../evil'])).code).toBe(2);
   });
 });

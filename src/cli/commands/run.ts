@@ -1,34 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { isJsonObject, tryParseJson, type Json } from '../../base/index.ts';
+import { isJsonObject } from '../../base/index.ts';
 import type { CliContext, GlobalOptions } from '../cli-context.ts';
 import { CliError, exitCodes, usageError } from '../cli-error.ts';
 import { outputFormat, printValue } from '../output.ts';
+import { readInputs, waitMs } from '../read-inputs.ts';
 import { streamAnswer } from '../stream-answer.ts';
 import { openClient } from './open-client.ts';
-
-/** Longer than any server keeps a waiting caller. */
-const waitMs = 3_600_000;
-
-async function readInputs(context: CliContext, given: string | undefined): Promise<Json> {
-  if (given === undefined) return {};
-  const source =
-    given === '-'
-      ? await text(context.stdin)
-      : given.startsWith('@')
-        ? await readFile(path.resolve(context.cwd, given.slice(1)), 'utf8').catch((error: unknown) => {
-            throw usageError(`--inputs ${given} cannot be read: ${(error as Error).message}`);
-          })
-        : given;
-  const inputs = tryParseJson(source);
-  if (isJsonObject(inputs) || typeof inputs === 'string') return inputs;
-  throw usageError(
-    `--inputs is no JSON object: ${source.slice(0, 60)}`,
-    `write it like --inputs '{"message": "hello"}', or give a file as --inputs @inputs.json`,
-  );
-}
 
 interface RunOptions extends GlobalOptions {
   readonly inputs?: string;

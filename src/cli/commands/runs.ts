@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
-import { isJsonObject, type JsonObject } from '../../base/index.ts';
+import { isJsonObject, tryParseJson, type JsonObject } from '../../base/index.ts';
 import { say, type CliContext, type GlobalOptions } from '../cli-context.ts';
+import { usageError } from '../cli-error.ts';
 import { columns, outputFormat, printRows, printValue, rowsOf, type Column } from '../output.ts';
 import { openClient } from './open-client.ts';
+import { registerRunTree } from './run-tree-commands.ts';
+import { registerRunHistory } from './run-history.ts';
 
 const first =
   (...names: readonly string[]): Column['value'] =>
@@ -13,7 +16,7 @@ const runColumns: readonly Column[] = [
   { title: 'ID', value: first('id', 'run_id') },
   { title: 'STATUS', value: first('status') },
   {
-    title: 'AGENT',
+    title: 'TARGET',
     value: (row) =>
       isJsonObject(row['target']) ? row['target']['name'] : first('agent', 'target_name', 'target')(row),
   },
@@ -31,26 +34,40 @@ const stepColumns: readonly Column[] = [
 interface ListOptions extends GlobalOptions {
   readonly status?: string;
   readonly agent?: string;
+  readonly kind?: string;
+  readonly target?: string;
+  readonly parent?: string;
+  readonly root?: string;
   readonly limit?: string;
+}
+
+interface SignalOptions {
+  readonly payload: string;
+  readonly id?: string;
 }
 
 /** `agent33 runs …`: what was executed. */
 export function registerRuns(program: Command, context: CliContext): void {
-  const runs = program.command('runs').description('executions of agents');
+  const runs = program.command('runs').description('executions of agents, teams and workflows');
   const address = (id: string, rest = ''): string => `/api/v1/runs/${encodeURIComponent(id)}${rest}`;
   runs
     .command('list')
     .description('runs, the newest first')
     .option('--status <status>', 'only runs in this state')
     .option('--agent <name>', 'only runs of this agent')
+    .option('--kind <kind>', 'only runs of agents, teams or workflows: agent, team, workflow')
+    .option('--target <name>', 'only runs of this agent, team or workflow')
+    .option('--parent <id>', 'only the children of this run')
+    .option('--root <id>', 'only the runs below this outermost run')
     .option('--limit <count>', 'how many', '20')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ListOptions>();
       const query = new URLSearchParams();
-      for (const name of ['status', 'agent', 'limit'] as const) {
+      for (const name of ['status', 'agent', 'target', 'parent', 'root', 'limit'] as const) {
         const value = options[name];
         if (value !== undefined) query.set(name, value);
       }
+      if (options.kind !== undefined) query.set('target_kind', options.kind);
       const body = await openClient(context, command).call('GET', `/api/v1/runs?${query.toString()}`);
       printRows(context, outputFormat(options), rowsOf(body), runColumns);
     });
@@ -88,10 +105,26 @@ export function registerRuns(program: Command, context: CliContext): void {
       }
     });
   runs
+    .command('signal <id> <name>')
+    .description('tell a waiting run something; the same --id twice has one effect')
+    .option('--payload <json>', 'what it is told', 'null')
+    .option('--id <id>', 'id of the signal; a fresh one when left out')
+    .action(async (id: string, name: string, options: SignalOptions, command: Command) => {
+      const payload = tryParseJson(options.payload);
+      if (payload === undefined)
+        throw usageError('--payload: expected JSON, such as \'"yes"\' or \'{"a": 1}\'');
+      await openClient(context, command).call('POST', address(id, `/signals/${encodeURIComponent(name)}`), {
+        body: { payload, ...(options.id === undefined ? {} : { id: options.id }) },
+      });
+      say(context, `run ${id} has been told "${name}"`);
+    });
+  runs
     .command('cancel <id>')
     .description('end a run that is queued, running or waiting')
     .action(async (id: string, _options: unknown, command: Command) => {
       await openClient(context, command).call('POST', address(id, '/cancel'));
       say(context, `run ${id} is being cancelled`);
     });
+  registerRunTree(runs, context);
+  registerRunHistory(runs, context);
 }

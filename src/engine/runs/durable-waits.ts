@@ -1,22 +1,17 @@
 import { sql } from 'kysely';
 import type { Clock, Json } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { ActivityMonitor } from './activity-monitor.ts';
+import type { RunActivity } from './activity-monitor.ts';
 import { fenced } from './interruptions.ts';
 import type { RunJournal } from './journal.ts';
+import { waitInputs, type SignalOutcome } from './wait-steps.ts';
 
 interface WaitsOwner {
   readonly runId: string;
   readonly rootRunId: string;
   readonly epoch: number;
   readonly journal: RunJournal;
-  readonly monitor: ActivityMonitor;
-}
-
-interface SignalOutcome {
-  readonly received: boolean;
-  readonly payload: Json;
-  readonly [key: string]: Json;
+  readonly activity: RunActivity;
 }
 
 /** A promise for an execution that will not go on: the run is executed again when what it waits for has come. */
@@ -24,10 +19,13 @@ export function forever<T>(): Promise<T> {
   return new Promise<T>(() => {});
 }
 
-/** Waiting that survives the process: what wakes a run is a row, not a timer in memory. */
+/**
+ * Waiting that survives the process. What wakes a run is a row; while the run is in memory because something else of
+ * it is under way, the same wait is answered in place.
+ */
 export function createDurableWaits(deps: { storage: Storage; clock: Clock }, owner: WaitsOwner) {
   const { storage, clock } = deps;
-  const { runId, rootRunId, epoch, journal, monitor } = owner;
+  const { runId, rootRunId, epoch, journal, activity } = owner;
 
   /** Stores the wait, or finds the one of an earlier execution; returns when it is due. */
   async function storeWait(
@@ -47,33 +45,34 @@ export function createDurableWaits(deps: { storage: Storage; clock: Clock }, own
     return row.due_at;
   }
 
-  async function findSignal(key: string, name: string): Promise<{ id: string; payload: Json } | undefined> {
-    return storage.db
-      .selectFrom('run_signals')
-      .select(['id', 'payload'])
-      .where('run_id', '=', runId)
-      .where('name', '=', name)
-      .where((expression) =>
-        expression.or([expression('consumed_by', 'is', null), expression('consumed_by', '=', key)]),
-      )
-      .orderBy('created_at')
-      .orderBy('id')
-      .limit(1)
-      .executeTakeFirst();
+  /** Takes the oldest signal of the name for this wait, or finds the one it took before: no signal answers two waits. */
+  async function takeSignal(key: string, name: string): Promise<SignalOutcome | undefined> {
+    // An answered wait is none any more: events that come later are not for it.
+    const { rows } = await sql<{ payload: Json }>`
+      with taken as (update run_signals set consumed_by = ${key} where id = (
+        select id from run_signals
+        where run_id = ${runId} and name = ${name} and (consumed_by is null or consumed_by = ${key})
+        order by consumed_by is null, created_at, id limit 1 for update)
+      returning payload),
+      answered as (delete from run_waits where run_id = ${runId} and step_key = ${key} and exists (select 1 from taken))
+      select payload from taken`.execute(storage.db);
+    return rows[0] === undefined ? undefined : { received: true, payload: rows[0].payload };
   }
+
+  const isPast = (dueAt: Date | null): boolean => dueAt !== null && dueAt.getTime() <= clock.now();
 
   return {
     async sleep(key: string, milliseconds: number): Promise<void> {
-      const input = { milliseconds };
       if (!journal.has(key)) {
-        const due = await storeWait(key, 'timer', null, new Date(clock.now() + milliseconds));
-        if (due !== null && due.getTime() > clock.now()) {
-          monitor.waitFor([{ runId, key }]);
-          return forever();
-        }
+        const wanted = new Date(clock.now() + milliseconds);
+        let dueAt: Date | null = null;
+        await activity.until({ runId, key }, async () => {
+          dueAt ??= await storeWait(key, 'timer', null, wanted);
+          return isPast(dueAt) ? { value: true } : { dueAt };
+        });
       }
+      const input = waitInputs.timer(milliseconds);
       await journal.step(key, 'timer', () => Promise.resolve(null), { input });
-      return undefined;
     },
 
     async waitForSignal(
@@ -81,38 +80,25 @@ export function createDurableWaits(deps: { storage: Storage; clock: Clock }, own
       name: string,
       options: { timeoutMs?: number } = {},
     ): Promise<Json | undefined> {
-      const input = { name, timeoutMs: options.timeoutMs ?? null };
-      let found: { id: string; payload: Json } | undefined;
+      const { timeoutMs } = options;
+      let taken: SignalOutcome = { received: false, payload: null };
       if (!journal.has(key)) {
-        found = await findSignal(key, name);
-        if (found === undefined) {
-          const timeoutMs = options.timeoutMs;
-          const due = await storeWait(
-            key,
-            'signal',
-            name,
-            timeoutMs === undefined ? null : new Date(clock.now() + timeoutMs),
-          );
-          if (due === null || due.getTime() > clock.now()) {
-            monitor.waitFor([{ runId, key }]);
-            return forever();
-          }
-        }
+        const wanted = timeoutMs === undefined ? null : new Date(clock.now() + timeoutMs);
+        let stored: { readonly dueAt: Date | null } | undefined;
+        taken = await activity.until<SignalOutcome>({ runId, key }, async () => {
+          const early = stored === undefined ? await takeSignal(key, name) : undefined;
+          if (early !== undefined) return { value: early };
+          stored ??= { dueAt: await storeWait(key, 'signal', name, wanted) };
+          const due = isPast(stored.dueAt);
+          const found = await takeSignal(key, name);
+          if (found !== undefined) return { value: found };
+          return due ? { value: taken } : stored;
+        });
       }
-      const outcome = await journal.step<SignalOutcome>(
-        key,
-        'signal',
-        async () => {
-          if (found === undefined) return { received: false, payload: null };
-          await storage.db
-            .updateTable('run_signals')
-            .set({ consumed_by: key })
-            .where('id', '=', found.id)
-            .execute();
-          return { received: true, payload: found.payload };
-        },
-        { input, name },
-      );
+      const outcome = await journal.step<SignalOutcome>(key, 'signal', () => Promise.resolve(taken), {
+        input: waitInputs.signal(name, timeoutMs),
+        name,
+      });
       return outcome.received ? outcome.payload : undefined;
     },
   };

@@ -1,14 +1,17 @@
+import { sql } from 'kysely';
 import type { AppError } from '../../base/index.ts';
 import { noUsage } from '../../protocol/index.ts';
+import { endDescendants } from './end-descendants.ts';
 import { toResponse, writeEnding, type RunEnding, type RunRow } from './end-run.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import { RunInterruption } from './interruptions.ts';
-import type { RunEventLog } from './run-event-log.ts';
+import type { EventBatch, RunEventLog } from './run-event-log.ts';
 import type { OnRunEnd } from './run-worker.ts';
+import { wakeRun } from './suspend-run.ts';
 
 /**
- * Ends a root run that no worker holds (`queued` or `waiting`), with its waiting children. False when it is held or has
- * ended. Its job, if it has one, finds the run final and is done with it.
+ * Ends a run that no worker holds (`queued` or `waiting`), with the runs below it. False when it is held or has ended.
+ * Its job, if it has one, finds the run final and is done with it; the parent of a child is woken to see its end.
  */
 export async function endFromOutside(
   deps: RunEngineDeps,
@@ -22,7 +25,6 @@ export async function endFromOutside(
     .selectAll()
     .where('id', '=', runId)
     .where('status', 'in', ['queued', 'waiting'])
-    .where('parent_run_id', 'is', null)
     .executeTakeFirst();
   if (run === undefined || (run.status !== 'queued' && run.status !== 'waiting')) return false;
   const expected = run.status;
@@ -42,8 +44,12 @@ export async function endFromOutside(
     error: error.toJSON(),
     usage,
   });
+  let announceBelow = (): void => {};
   try {
     await deps.storage.transaction(async (trx) => {
+      // Root first, as a suspension does.
+      if (run.parent_run_id !== null)
+        await sql`select id from runs where id = ${run.root_run_id} for no key update`.execute(trx);
       await writeEnding(deps, trx, {
         run,
         epoch: run.epoch,
@@ -53,13 +59,9 @@ export async function endFromOutside(
         events: batch,
         job: undefined,
       });
-      await trx
-        .updateTable('runs')
-        .set({ status, ended_at: new Date(deps.clock.now()), error: JSON.stringify(error) })
-        .where('root_run_id', '=', runId)
-        .where('id', '!=', runId)
-        .where('status', 'in', ['queued', 'running', 'waiting'])
-        .execute();
+      const below = { status, error, batches: new Map<string, EventBatch>() };
+      announceBelow = await endDescendants(trx, { clock: deps.clock, events: parts.events }, runId, below);
+      if (run.parent_run_id !== null) await wakeRun(deps, trx, run.root_run_id);
     });
   } catch (failure) {
     // A worker took it between the look and the write.
@@ -67,6 +69,7 @@ export async function endFromOutside(
     throw failure;
   }
   announce();
+  announceBelow();
   deps.metrics.runs.inc({ agent: run.target_name, status });
   parts.onEnd(run, response);
   return true;

@@ -27,7 +27,7 @@ export interface RunEnding {
 }
 
 /** Queue key of deliveries: one conversation on a platform gets its messages in order. */
-function deliveryKey(address: ReplyAddress): string {
+export function deliveryKey(address: ReplyAddress): string {
   return `${address.platform}:${address.accountId}:${address.chatId}`;
 }
 
@@ -49,8 +49,8 @@ export function toResponse(deps: RunEngineDeps, run: RunRow, ending: RunEnding):
 }
 
 /**
- * Writes a run's end within the transaction: status, session history, response and last events in one statement, then
- * the delivery job and the completion of the run's own job. Throws `fenced` when the run is no longer this execution's.
+ * Writes a run's end within the transaction: status, session history, response, last events and the end of what it and
+ * its children still asked people in one statement, then the delivery job and the completion of the run's own job. Throws `fenced` when the run is no longer this execution's.
  */
 export async function writeEnding(
   deps: RunEngineDeps,
@@ -82,7 +82,14 @@ export async function writeEnding(
         input_tokens = ${ending.usage.inputTokens}::int, output_tokens = ${ending.usage.outputTokens}::int,
         cost_usd = ${ending.usage.costUsd}::float8, ended_at = ${now}::timestamptz, waiting_for = null
       where id = ${run.id} and epoch = ${ended.epoch} and status = ${ended.expected}
-      returning id, tenant, session_id, request_id
+      returning id, tenant, root_run_id, session_id, request_id
+    ), unanswered as (
+      update approvals a set status = 'cancelled', decided_at = ${now}::timestamptz
+      from ended where a.status = 'pending' and a.root_run_id = ended.root_run_id and exists (
+        with recursive up (id, parent) as (
+          select r.id, r.parent_run_id from runs r where r.id = a.run_id
+          union all select r.id, r.parent_run_id from runs r join up on r.id = up.parent
+        ) select from up where up.id = ended.id)
     ), session as (
       update sessions s set last_sequence = s.last_sequence + ${rows.length}::int, updated_at = ${now}::timestamptz,
         title = coalesce(s.title, ${titleOf(messages)})
@@ -113,15 +120,21 @@ export async function writeEnding(
   if (ending.error?.code === 'run_crashed') {
     await trx
       .insertInto('dead_letters')
-      .values({
+      .values((build) => ({
         id: deps.ids('dlq'),
         tenant: run.tenant,
         kind: 'run',
         ref_id: run.id,
-        reason: ending.error.message,
+        reason: ending.error?.message ?? '',
         error: JSON.stringify(ending.error),
+        // A copy, so that it can be sent again after the run is past its retention.
+        payload: build
+          .selectFrom('inbox')
+          .select('request')
+          .where('id', '=', run.request_id)
+          .$castTo<string | null>(),
         created_at: now,
-      })
+      }))
       .execute();
   }
   if (ended.job !== undefined && !(await deps.queue.complete(ended.job, trx))) throw fenced(run.id);

@@ -1,44 +1,36 @@
-import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
-import {
-  AppError,
-  fromSerializedError,
-  toAppError,
-  type Clock,
-  type Json,
-  type SerializedError,
-} from '../../base/index.ts';
+import { toAppError, AppError, type Clock, type Json, type SerializedError } from '../../base/index.ts';
+import type { BlobStore } from '../../platform/blobs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import { addUsage, noUsage, type RunEvent, type StepKind, type Usage } from '../../protocol/index.ts';
-import { fenced, RunInterruption } from './interruptions.ts';
-import { persist } from './persist.ts';
+import { RunInterruption } from './interruptions.ts';
 import type { RunStep, StepIo, StepOptions } from './run-context.ts';
+import {
+  askedTwice,
+  differentStep,
+  doubtfulStep,
+  isSameStep,
+  stepDigest,
+  storedFailure,
+} from './step-digest.ts';
+import { StepOutputs } from './step-outputs.ts';
+import { noOutput, type StepOutput, type StepRecord } from './step-record.ts';
+import { StepWriter } from './step-writer.ts';
 
 interface StoredStep {
   readonly kind: StepKind;
   readonly status: 'started' | 'completed' | 'failed';
   readonly digest: string;
   readonly attempts: number;
-  readonly output: Json;
   readonly error: SerializedError | null;
   readonly usage: Usage;
-}
-
-interface StepRecord {
-  readonly key: string;
-  readonly kind: StepKind;
-  readonly status: 'started' | 'completed' | 'failed';
-  readonly digest: string;
-  readonly attempts: number;
-  readonly output: Json;
-  readonly error: SerializedError | null;
-  readonly usage: Usage;
-  readonly startedAt: number;
-  readonly endedAt: number | null;
+  /** Dropped once it was asked for. */
+  output: Json;
+  readonly blob: string | null;
 }
 
 export interface JournalDeps {
   readonly storage: Storage;
+  readonly blobs: BlobStore;
   readonly clock: Clock;
   /** Called at named moments; tests end the process there. */
   readonly failpoint: (name: string) => void;
@@ -54,26 +46,28 @@ export interface JournalOwner {
   readonly onActivity: (change: 1 | -1) => void;
 }
 
-/** Digest of what decides a step: its kind and its input. */
-function stepDigest(kind: StepKind, input: Json): string {
-  return createHash('sha256').update(kind).update('\n').update(JSON.stringify(input)).digest('base64url');
-}
-
 /**
- * The memory of one run: finished steps answer from it, new ones are written to it, each in one statement that also
- * checks the run's epoch. A stale worker's write changes nothing and ends its execution.
+ * The memory of one run: finished steps answer from it, new ones are written to it by statements that also
+ * check the run's epoch. A stale worker's write changes nothing and ends its execution.
  */
 export class RunJournal {
   readonly #deps: JournalDeps;
   readonly #owner: JournalOwner;
+  readonly #outputs: StepOutputs;
+  readonly #writer: StepWriter;
   readonly #stored = new Map<string, StoredStep>();
   readonly #asked = new Set<string>();
+  /** Records on their way that the run did not wait for. */
+  readonly #behind = new Set<Promise<void>>();
+  #behindFault: { readonly error: unknown } | undefined;
   #usage: Usage = noUsage;
   #closed: RunInterruption | undefined;
 
   constructor(deps: JournalDeps, owner: JournalOwner) {
     this.#deps = deps;
     this.#owner = owner;
+    this.#outputs = new StepOutputs(deps, owner);
+    this.#writer = new StepWriter(deps, owner);
   }
 
   /** Tokens and cost of all steps of the run so far, replayed ones included. */
@@ -87,11 +81,16 @@ export class RunJournal {
     return step !== undefined && step.status !== 'started';
   }
 
+  /** Most that the outputs of all steps may come to, in bytes of JSON text; without a limit until it is set. */
+  limitState(maxBytes: number): void {
+    this.#outputs.maxStateBytes = maxBytes;
+  }
+
   addUsage(usage: Usage): void {
     this.#usage = addUsage(this.#usage, usage);
   }
 
-  /** Reads the steps of earlier executions. Not needed for a run's first one. */
+  /** Reads the steps of earlier executions, without large outputs. Not needed for a run's first one. */
   async load(): Promise<void> {
     const rows = await this.#deps.storage.db
       .selectFrom('run_steps')
@@ -102,6 +101,8 @@ export class RunJournal {
         'digest',
         'attempts',
         'output',
+        'output_blob',
+        'output_bytes',
         'error',
         'input_tokens',
         'output_tokens',
@@ -110,12 +111,14 @@ export class RunJournal {
       .where('run_id', '=', this.#owner.runId)
       .execute();
     for (const row of rows) {
+      this.#outputs.countStored(row.output_bytes ?? 0);
       this.#stored.set(row.key, {
         kind: row.kind,
         status: row.status,
         digest: row.digest,
         attempts: row.attempts,
         output: row.output ?? null,
+        blob: row.output_blob,
         error: row.error,
         usage: { inputTokens: row.input_tokens, outputTokens: row.output_tokens, costUsd: row.cost_usd },
       });
@@ -127,44 +130,53 @@ export class RunJournal {
     this.#closed ??= interruption;
   }
 
+  /**
+   * Resolves when every record is durable that the run has not waited for so far; what other branches add meanwhile is
+   * nothing that the caller can follow from. Rejects with what kept one of them from being written.
+   */
+  async settled(): Promise<void> {
+    await Promise.all(this.#behind);
+    this.#assertRecorded();
+  }
+
   readonly step: RunStep = async <T extends Json>(
     key: string,
     kind: StepKind,
     run: (io: StepIo) => Promise<T>,
     options: StepOptions,
   ): Promise<T> => {
-    if (this.#closed !== undefined) throw this.#closed;
-    this.#owner.signal.throwIfAborted();
-    if (this.#asked.has(key)) {
-      throw new AppError(
-        'nondeterministic_run',
-        `step "${key}" was asked for twice in one execution; keys must be unique`,
-      );
-    }
+    this.#assertGoesOn();
+    this.#assertRecorded();
+    if (this.#asked.has(key)) throw askedTwice(key);
     this.#asked.add(key);
     const digest = stepDigest(kind, options.input);
     const stored = this.#stored.get(key);
     if (stored !== undefined) {
-      if (stored.digest !== digest || stored.kind !== kind) {
-        throw new AppError(
-          'nondeterministic_run',
-          `step "${key}" was journaled with other input; this is the first step that differs`,
-          { details: { step: key, journaledKind: stored.kind, kind } },
-        );
-      }
+      if (!isSameStep(stored, kind, digest)) throw differentStep(key, stored, kind);
       if (stored.status === 'completed') {
         this.addUsage(stored.usage);
-        return stored.output as T;
+        return (await this.#outputOf(key, stored)) as T;
       }
       if (stored.status === 'failed') {
         this.addUsage(stored.usage);
-        throw fromSerializedError(
-          stored.error ?? { code: 'internal', message: 'step failed', retryable: false },
-        );
+        throw storedFailure(stored.error);
       }
     }
     return this.#execute(key, kind, digest, (stored?.attempts ?? 0) + 1, run, options, stored !== undefined);
   };
+
+  /** The result of a step that is done. It is asked for once, so memory keeps it no longer. */
+  async #outputOf(key: string, stored: StoredStep): Promise<Json> {
+    const { output, blob } = stored;
+    stored.output = null;
+    if (blob === null) return output;
+    this.#owner.onActivity(1);
+    try {
+      return await this.#outputs.load(key, blob);
+    } finally {
+      this.#owner.onActivity(-1);
+    }
+  }
 
   async #execute<T extends Json>(
     key: string,
@@ -181,7 +193,7 @@ export class RunJournal {
     let usage: Usage = noUsage;
     const record = (
       status: 'started' | 'completed' | 'failed',
-      output: Json,
+      output: StepOutput,
       error: SerializedError | null,
     ): StepRecord => ({
       key,
@@ -198,20 +210,29 @@ export class RunJournal {
     const named = options.name === undefined ? {} : { name: options.name };
     this.#owner.onActivity(1);
     try {
+      if (options.writeBehind !== true && this.#behind.size > 0) {
+        await this.settled();
+        // Meanwhile the run may have been stopped, or be another worker's: nothing may begin then.
+        this.#assertGoesOn();
+      }
       if (options.onDoubt === 'fail') {
         if (inDoubt) {
-          const doubt = new AppError(
-            'conflict',
-            `"${options.name ?? key}" was under way when the process ended: it may or may not have happened, and is not repeated`,
-            { details: { step: key } },
-          );
-          await this.#write(record('failed', null, doubt.toJSON()));
+          const doubt = doubtfulStep(key, options.name);
+          await this.#write(record('failed', noOutput, doubt.toJSON()));
           throw doubt;
         }
-        await this.#write(record('started', null, null));
+        await this.#write(record('started', noOutput, null));
         failpoint('step-started');
       }
       emit({ type: 'step-start', step: key, kind, attempt, ...named });
+      const fail = async (error: unknown): Promise<AppError> => {
+        const failure = toAppError(error);
+        failpoint('step-failed');
+        await this.#write(record('failed', noOutput, storableError(failure)));
+        this.addUsage(usage);
+        emit({ type: 'step-end', step: key, ok: false, durationMs: clock.now() - startedAt, usage });
+        return failure;
+      };
       let output: T;
       try {
         output = await run({
@@ -227,16 +248,25 @@ export class RunJournal {
         if (error instanceof RunInterruption) throw error;
         // A run that is being stopped leaves its step open: whether it failed is not known.
         signal.throwIfAborted();
-        const failure = toAppError(error);
-        failpoint('step-failed');
-        await this.#write(record('failed', null, failure.toJSON()));
-        this.addUsage(usage);
-        emit({ type: 'step-end', step: key, ok: false, durationMs: clock.now() - startedAt, usage });
-        throw failure;
+        throw await fail(error);
       }
       failpoint('step-effect');
-      await this.#write(record('completed', output, null));
-      failpoint('step-recorded');
+      try {
+        const placed = await this.#outputs.place(key, output);
+        if (placed.blob !== null) failpoint('step-blob-stored');
+        const written = record('completed', placed, null);
+        if (options.writeBehind === true && this.#behind.size < mostBehind && canFollow(placed)) {
+          this.#writeBehind(written);
+          failpoint('step-answered');
+        } else {
+          await this.#write(written);
+          failpoint('step-recorded');
+        }
+      } catch (error) {
+        // What cannot be kept is the outcome of the step; it is the same when the run is executed again.
+        if (error instanceof AppError && unstorable.has(error.code)) throw await fail(error);
+        throw error;
+      }
       this.addUsage(usage);
       emit({ type: 'step-end', step: key, ok: true, durationMs: clock.now() - startedAt, usage });
       return output;
@@ -245,26 +275,60 @@ export class RunJournal {
     }
   }
 
-  async #write(step: StepRecord): Promise<void> {
-    const { runId, epoch } = this.#owner;
-    const written = await persist(async () => {
-      const result = await sql`
-        with held as (select 1 from runs where id = ${runId} and epoch = ${epoch} and status = 'running' for share)
-        insert into run_steps as s (run_id, key, kind, status, digest, epoch, attempts, output, error,
-          input_tokens, output_tokens, cost_usd, started_at, ended_at)
-        select ${runId}, ${step.key}, ${step.kind}, ${step.status}, ${step.digest}, ${epoch}::int, ${step.attempts}::int,
-          ${step.output === null ? null : JSON.stringify(step.output)}::jsonb,
-          ${step.error === null ? null : JSON.stringify(step.error)}::jsonb,
-          ${step.usage.inputTokens}::int, ${step.usage.outputTokens}::int, ${step.usage.costUsd}::float8,
-          ${new Date(step.startedAt)}::timestamptz, ${step.endedAt === null ? null : new Date(step.endedAt)}::timestamptz
-        from held
-        on conflict (run_id, key) do update set status = excluded.status, epoch = excluded.epoch,
-          attempts = excluded.attempts, output = excluded.output, error = excluded.error,
-          input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, cost_usd = excluded.cost_usd,
-          started_at = excluded.started_at, ended_at = excluded.ended_at
-        where s.status = 'started' or s.epoch = excluded.epoch`.execute(this.#deps.storage.db);
-      return result.numAffectedRows ?? 0n;
-    }, this.#deps.clock);
-    if (written === 0n) throw fenced(runId);
+  #assertGoesOn(): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    this.#owner.signal.throwIfAborted();
   }
+
+  /** What follows from a result that could not be recorded leads nowhere. */
+  #assertRecorded(): void {
+    if (this.#behindFault !== undefined) throw this.#behindFault.error;
+  }
+
+  /** Counts as under way until it is durable, so that the run does not leave memory before. */
+  #writeBehind(step: StepRecord): void {
+    this.#owner.onActivity(1);
+    const written = this.#write(step)
+      .then(() => this.#deps.failpoint('step-recorded'))
+      .catch((error: unknown) => {
+        this.#behindFault ??= { error };
+      })
+      .finally(() => {
+        this.#behind.delete(written);
+        this.#owner.onActivity(-1);
+      });
+    this.#behind.add(written);
+  }
+
+  #write(step: StepRecord): Promise<void> {
+    return this.#writer.write(step);
+  }
+}
+
+/** Codes of what `StepOutputs` and `StepWriter` say about an output that they cannot keep. */
+const unstorable = new Set(['payload_too_large', 'limit_exceeded', 'output_invalid']);
+
+/** A run that is this many records ahead of the database waits for it. */
+const mostBehind = 1000;
+
+/** Can the record be written while the run goes on? Not where the database might refuse the output. */
+function canFollow({ blob, json }: StepOutput): boolean {
+  return blob === null && !/\\u(?:0000|d[89a-f])/i.test(json ?? '');
+}
+
+const longestErrorText = 16 * 1024;
+
+/** An error as the journal keeps it: of a size that fits a row, and without the characters that `jsonb` refuses. */
+function storableError(error: AppError): SerializedError {
+  const stored = error.toJSON();
+  const message = stored.message.slice(0, longestErrorText).replaceAll('\u0000', '\uFFFD').toWellFormed();
+  const details = JSON.stringify(stored.details ?? null);
+  const fits = details.length <= longestErrorText && !/\\u(0000|d[89a-f])/i.test(details);
+  const { code, retryable } = stored;
+  return {
+    code,
+    message,
+    retryable,
+    ...(fits && stored.details !== undefined ? { details: stored.details } : {}),
+  };
 }

@@ -90,7 +90,9 @@ export class ResponseWaiters {
   async #read(scope: Scope, runId: string): Promise<AgentResponse | undefined> {
     const row = await this.#storage.db
       .selectFrom('runs')
-      .leftJoin('outbox', 'outbox.run_id', 'runs.id')
+      .leftJoin('outbox', (join) =>
+        join.onRef('outbox.run_id', '=', 'runs.id').on('outbox.kind', '=', 'response'),
+      )
       .select(['runs.id', 'outbox.response'])
       .where('runs.id', '=', runId)
       .where('runs.tenant', '=', scope.tenant)

@@ -1,5 +1,8 @@
+import type { Transaction } from 'kysely';
 import type { Json, Logger, SerializedError } from '../../base/index.ts';
+import type { Database } from '../../platform/storage/index.ts';
 import type {
+  RunEffects,
   RunEvent,
   RunStatus,
   RunTarget,
@@ -10,6 +13,8 @@ import type {
   ChatMessage,
   StoredRunEvent,
   AgentResponse,
+  ApprovalOutcome,
+  ApprovalRequest,
 } from '../../protocol/index.ts';
 
 export interface StepOptions {
@@ -22,6 +27,11 @@ export interface StepOptions {
    * begins, and one that was under way at a crash fails with `conflict` ("may or may not have happened").
    */
   readonly onDoubt?: 'retry' | 'fail';
+  /**
+   * The step changes nothing outside and may be done again after a crash, so the run goes on while its record is
+   * written. Whatever else the run does (other steps, waits, children, its end) begins after the record.
+   */
+  readonly writeBehind?: boolean;
 }
 
 /** Given to a step's function while it really runs (never on replay). */
@@ -54,6 +64,10 @@ export interface RunContext {
   readonly source: string;
   readonly input: Json;
   readonly attempt: number;
+  /** 0 for a root run, 1 for its children, … */
+  readonly depth: number;
+  /** `off`: a fork that may not touch the outside; whoever changes something there refuses (reading is allowed). */
+  readonly effects: RunEffects;
   /** When the run was accepted, ISO 8601: the run's stable idea of "now". */
   readonly createdAt: string;
   /** Aborts on cancel, deadline, shutdown and when another worker took the run over. */
@@ -67,8 +81,25 @@ export interface RunContext {
   sleep(key: string, milliseconds: number): Promise<void>;
   /** Waits durably for a signal by name; `undefined` when `timeoutMs` passes first. */
   waitForSignal(key: string, name: string, options?: { timeoutMs?: number }): Promise<Json | undefined>;
-  /** Executes another target as a child with a journal of its own. Cancel and deadline reach down to it. */
-  child(key: string, target: RunTarget, input: Json): Promise<ChildOutcome>;
+  /**
+   * Asks a person and waits durably for the decision. Asked again under the same key with another subject it is
+   * `nondeterministic_run`: a decision holds for the exact arguments that were shown.
+   */
+  approve(key: string, request: ApprovalRequest): Promise<ApprovalOutcome>;
+  /**
+   * Executes another target as a child with a journal of its own. Cancel and deadline reach down to it; so does
+   * `signal`, which ends only the child: as `timeout` after a `TimeoutError`, else as `cancelled`.
+   */
+  child(
+    key: string,
+    target: RunTarget,
+    input: Json,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<ChildOutcome>;
+  /** True for a step that an earlier execution finished: asked for, it answers from the journal. */
+  recorded(key: string): boolean;
+  /** Keeps the run in memory while something that is no step is under way, such as a look into a store. */
+  busy<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export interface ChildOutcome {
@@ -86,11 +117,30 @@ export interface RunResult {
   readonly messages: readonly ChatMessage[];
 }
 
+/** What a run may use at most. */
+export interface RunLimits {
+  /** Bytes of JSON text that the outputs of all its steps may come to. */
+  readonly maxStateBytes?: number;
+}
+
 /** Executes targets of one kind. Registered at composition; the engine of runs knows no agent. */
 export interface RunExecutor {
   /** The definition of a target with its content hash; the run keeps the hash it started with. Error: `not_found` with the nearest name. */
   snapshot(scope: Scope, name: string): Promise<{ hash: string; definition: Json; timeoutMs: number }>;
   execute(definition: Json, context: RunContext): Promise<RunResult>;
+  /** Looks at the input of a request before a run is made of it. Throws `invalid_request`, naming the field. */
+  accept?(definition: Json, input: Json): void;
+  /**
+   * Can the step `key` have been decided by what the step `from` came to? By graph or turn. Without it a fork takes
+   * everything that began after `from` for downstream.
+   */
+  isDownstream?(definition: Json, from: string, key: string): boolean;
+  /** Is it a step that takes back what another did? Forks never keep one, and a run that has one cannot be resumed. */
+  isCompensation?(key: string): boolean;
+  /** The definition with another model, for forks. Without it such a fork is refused. */
+  withModel?(definition: Json, model: string): Json;
+  /** Limits that a definition sets; what is left out has the engine's default. */
+  limits?(definition: Json): RunLimits;
 }
 
 export interface SubmittedRun {
@@ -116,8 +166,32 @@ export interface RunService {
     runId: string,
     options: { after: number; signal: AbortSignal },
   ): AsyncIterable<StoredRunEvent>;
+  /**
+   * Events of a run and of all its descendants in one stream, by time; `after` names the last event seen of each run.
+   * Runs that begin meanwhile join. Ends after the `run-end` of the run itself. Error: `not_found`.
+   */
+  treeEvents(
+    scope: Scope,
+    runId: string,
+    options: { after: ReadonlyMap<string, number>; signal: AbortSignal },
+  ): AsyncIterable<StoredRunEvent>;
   /** Asks a run to stop; it ends as `cancelled`. Error: `not_found`; `conflict` when it is final already. */
   cancel(scope: Scope, runId: string): Promise<void>;
   /** Stores a signal and wakes whoever waits for it; the same id twice has one effect. */
   signal(scope: Scope, runId: string, signal: { id: string; name: string; payload: Json }): Promise<void>;
+}
+
+/** For whoever starts runs by rows of its own, such as schedules: the row and the run are one transaction. */
+export interface RunStarter {
+  /**
+   * Like `submit`, with `within` as the first work of the same transaction. When it returns false nothing is accepted
+   * and the answer is `undefined`. A dedupe key that was used before is a `conflict`, and `within` is rolled back.
+   */
+  submitWithin(
+    scope: Scope,
+    request: AgentRequest,
+    within: (trx: Transaction<Database>, runId: string) => Promise<boolean>,
+  ): Promise<SubmittedRun | undefined>;
+  /** Asks a run to stop. Errors: `not_found`, `conflict` when it is final already. */
+  cancel(scope: Scope, runId: string): Promise<void>;
 }

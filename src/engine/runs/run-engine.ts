@@ -7,17 +7,23 @@ import {
   type Scope,
   type StoredRunEvent,
 } from '../../protocol/index.ts';
+import { createApprovalService, type ApprovalService } from './approvals/approval-service.ts';
+import { approvalSignal } from './approvals/approval-subject.ts';
 import { DefinitionSnapshots } from './definition-snapshots.ts';
 import { endFromOutside } from './end-from-outside.ts';
 import type { RunRow } from './end-run.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
+import { fenced } from './interruptions.ts';
+import { isEventSignal, publishEvent, type PublishedEvent } from './publish-event.ts';
 import { ResponseWaiters } from './response-waiters.ts';
-import type { RunService, SubmittedRun } from './run-context.ts';
+import type { RunService, RunStarter, SubmittedRun } from './run-context.ts';
 import { RunEventLog, runsChannel } from './run-event-log.ts';
 import { RunSweeper } from './run-sweeper.ts';
 import { RunWorker } from './run-worker.ts';
-import { submitRequest, type KnownSnapshots } from './submit-request.ts';
-import { wakeRun } from './suspend-run.ts';
+import { submitRequest, type KnownSnapshots, type WithinSubmit } from './submit-request.ts';
+import { storeSignal } from './store-signal.ts';
+import { signalledRun } from './suspend-run.ts';
+import { watchRunTree } from './watch-run-tree.ts';
 import { WorkerLease } from './worker-lease.ts';
 
 function cancelled(): AppError {
@@ -25,8 +31,9 @@ function cancelled(): AppError {
 }
 
 /** Runs: accepted, executed, watched, ended. The one door behind all entrypoints. */
-export class RunEngine implements RunService, Service {
+export class RunEngine implements RunService, RunStarter, Service {
   readonly name = 'runs';
+  readonly approvals: ApprovalService;
   readonly #deps: RunEngineDeps;
   readonly #events: RunEventLog;
   readonly #waiters: ResponseWaiters;
@@ -52,10 +59,12 @@ export class RunEngine implements RunService, Service {
     });
     this.#lease = new WorkerLease(deps, {
       workerId,
-      activeRunIds: () => this.#worker.activeRunIds,
+      activeRootIds: () => this.#worker.activeRootIds,
+      onLost: (runId) => void this.#worker.abort(runId, fenced(runId)),
       onReleased: wake,
       onCancelRequested: (runId) => this.#abortCancelled(runId),
     });
+    this.approvals = createApprovalService(deps, wake);
     this.#sweeper = new RunSweeper(deps, { events: this.#events, onEnd, wake });
   }
 
@@ -67,8 +76,9 @@ export class RunEngine implements RunService, Service {
       (runId) => this.#changed(runId),
       () => this.#changed(undefined),
     );
+    // Also where nothing is executed: the process shows itself, and gives back what dead ones held.
+    await this.#lease.start();
     if (settings.execute) {
-      await this.#lease.start();
       await this.#worker.start();
       await this.#sweeper.start();
     }
@@ -80,7 +90,7 @@ export class RunEngine implements RunService, Service {
     this.#accepting = false;
     await this.#sweeper.stop();
     await this.#worker.stop();
-    if (this.#deps.settings.execute) await this.#lease.stop();
+    await this.#lease.stop();
     await this.#subscription?.close();
     this.#subscription = undefined;
   }
@@ -91,14 +101,33 @@ export class RunEngine implements RunService, Service {
   }
 
   async submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun> {
+    const submitted = await this.#submit(scope, request);
+    if (submitted === undefined) throw new AppError('internal', 'a request was neither accepted nor refused');
+    return submitted;
+  }
+
+  submitWithin(scope: Scope, request: AgentRequest, within: WithinSubmit): Promise<SubmittedRun | undefined> {
+    return this.#submit(scope, request, within);
+  }
+
+  async #submit(
+    scope: Scope,
+    request: AgentRequest,
+    within?: WithinSubmit,
+  ): Promise<SubmittedRun | undefined> {
     if (!this.#accepting)
       throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
-    const submitted = await submitRequest(this.#deps, this.#known, scope, request);
-    if (!submitted.duplicate) {
+    const submitted = await submitRequest(this.#deps, this.#known, scope, request, within);
+    if (submitted?.duplicate === false) {
       this.#waiters.submitted(submitted.runId, scope.tenant);
       this.#worker.wake();
     }
     return submitted;
+  }
+
+  /** Look for queued runs now: somebody else in this process has queued one. */
+  wake(): void {
+    this.#worker.wake();
   }
 
   response(scope: Scope, runId: string, options: { signal: AbortSignal }): Promise<AgentResponse> {
@@ -116,6 +145,15 @@ export class RunEngine implements RunService, Service {
     yield* this.#events.watch(runId, { ...options, isFresh });
   }
 
+  async *treeEvents(
+    scope: Scope,
+    runId: string,
+    options: { after: ReadonlyMap<string, number>; signal: AbortSignal },
+  ): AsyncGenerator<StoredRunEvent> {
+    await this.#find(scope, runId);
+    yield* watchRunTree({ ...this.#deps, events: this.#events }, runId, options);
+  }
+
   async cancel(scope: Scope, runId: string): Promise<void> {
     const run = await this.#find(scope, runId);
     if (isFinal(run.status))
@@ -127,7 +165,10 @@ export class RunEngine implements RunService, Service {
       .execute();
     if (this.#abortCancelled(runId)) return;
     const parts = { events: this.#events, onEnd: this.#onEnd };
-    if (await endFromOutside(this.#deps, parts, runId, 'cancelled', cancelled())) return;
+    if (await endFromOutside(this.#deps, parts, runId, 'cancelled', cancelled())) {
+      this.#worker.wake();
+      return;
+    }
     // Taken by a worker in the meantime, here or in another process: that one has to stop it.
     if (!this.#abortCancelled(runId)) {
       await this.#deps.storage.notify(this.#deps.storage.db, runsChannel, `cancel:${runId}`);
@@ -139,32 +180,29 @@ export class RunEngine implements RunService, Service {
     runId: string,
     signal: { id: string; name: string; payload: Json },
   ): Promise<void> {
+    if (signal.name.startsWith(approvalSignal('')))
+      throw new AppError('invalid_request', 'name: an approval is decided, not signalled');
+    if (isEventSignal(signal.name))
+      throw new AppError('invalid_request', 'name: an event is published, not signalled');
     const run = await this.#find(scope, runId);
     if (isFinal(run.status))
       throw new AppError('conflict', `run "${runId}" has already ended as ${run.status}`);
-    const woken = await this.#deps.storage.transaction(async (trx) => {
-      await trx
-        .insertInto('run_signals')
-        .values({
-          id: `${runId}:${signal.id}`,
-          run_id: runId,
-          name: signal.name,
-          payload: JSON.stringify(signal.payload),
-          principal: scope.principal,
-          consumed_by: null,
-          created_at: new Date(this.#deps.clock.now()),
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-      const waits = await trx
-        .selectFrom('run_waits')
-        .select('step_key')
-        .where('run_id', '=', runId)
-        .where('signal_name', '=', signal.name)
-        .executeTakeFirst();
-      return waits === undefined ? false : wakeRun(this.#deps, trx, run.root_run_id);
-    });
+    const woken = await this.#deps.storage.transaction((trx) =>
+      storeSignal(
+        this.#deps,
+        trx,
+        { id: runId, rootRunId: run.root_run_id },
+        { ...signal, principal: scope.principal },
+      ),
+    );
     if (woken) this.#worker.wake();
+  }
+
+  /** Tells every run of the tenant that waits for an event; resolves with their number. */
+  async publishEvent(scope: Scope, event: PublishedEvent): Promise<number> {
+    const { delivered, woken } = await publishEvent(this.#deps, scope, event);
+    if (woken) this.#worker.wake();
+    return delivered;
   }
 
   readonly #onEnd = (run: RunRow, response: AgentResponse | undefined): void => {
@@ -180,6 +218,9 @@ export class RunEngine implements RunService, Service {
       this.#abortCancelled(payload.slice('cancel:'.length));
       return;
     }
+    const signalled = signalledRun(payload);
+    if (signalled !== undefined || payload === undefined) this.#worker.signalled(signalled);
+    if (signalled !== undefined) return;
     this.#events.changed(payload);
     this.#waiters.changed(payload);
   }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Clock, Logger } from '../../base/index.ts';
-import type { Storage } from '../../platform/storage/index.ts';
+import type { RunEventsTable, Storage } from '../../platform/storage/index.ts';
 import type { RunEvent, StoredRunEvent } from '../../protocol/index.ts';
 
 /** Database channel on which a process tells the others that a run has news in the database. */
@@ -9,6 +9,8 @@ const flushIntervalMs = 200;
 const longestBatch = 500;
 const longestWatcherQueue = 1000;
 const pollIntervalMs = 2000;
+
+type StoredEvents = readonly { readonly at: string; readonly event: RunEvent }[];
 
 interface LiveRun {
   readonly runId: string;
@@ -21,7 +23,7 @@ interface LiveRun {
 }
 
 /** One watcher of one run: events to hand over, and a way to wake it. */
-interface Watcher {
+export interface RunWatcher {
   queue: StoredRunEvent[];
   /** Set when the queue overflowed or another process wrote: read on from the database. */
   behind: boolean;
@@ -56,7 +58,8 @@ function toBatch(events: readonly StoredRunEvent[]): EventBatch {
 export class RunEventLog {
   readonly #deps: RunEventLogDeps;
   readonly #live = new Map<string, LiveRun>();
-  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #watchers = new Map<string, Set<RunWatcher>>();
+  readonly #newsListeners = new Set<(runId: string | undefined) => void>();
 
   constructor(deps: RunEventLogDeps) {
     this.#deps = deps;
@@ -64,6 +67,7 @@ export class RunEventLog {
 
   /** Another process has written events of this run, or of any run. */
   changed(runId?: string): void {
+    this.#tellNews(runId);
     for (const watched of runId === undefined ? this.#watchers.keys() : [runId]) {
       if (!this.#live.has(watched)) this.#wakeBehind(watched);
     }
@@ -82,6 +86,7 @@ export class RunEventLog {
       ended: false,
     };
     this.#live.set(runId, live);
+    this.#tellNews(runId);
     return (event) => this.#append(live, event);
   }
 
@@ -104,6 +109,15 @@ export class RunEventLog {
     };
   }
 
+  /** Stores what was told so far, before an execution leaves memory: the next one counts on from what is stored. */
+  async store(runId: string): Promise<void> {
+    const live = this.#live.get(runId);
+    if (live === undefined) return;
+    live.cancelFlush?.();
+    live.cancelFlush = undefined;
+    await this.#flush(live);
+  }
+
   /** Ends the log of an execution. What was not stored is dropped: the next execution tells it again. */
   close(runId: string, epoch: number): void {
     const live = this.#live.get(runId);
@@ -124,18 +138,14 @@ export class RunEventLog {
     const { after, signal, isFresh } = options;
     let wake: () => void = () => {};
     const behind = !isFresh || this.#live.has(runId);
-    const watcher: Watcher = { queue: [], behind, wake: () => wake() };
-    const watchers = this.#watchers.get(runId) ?? new Set();
-    watchers.add(watcher);
-    this.#watchers.set(runId, watchers);
+    const watcher: RunWatcher = { queue: [], behind, wake: () => wake() };
+    const leave = this.join(runId, watcher);
     const onAbort = (): void => watcher.wake();
     signal.addEventListener('abort', onAbort, { once: true });
     let cursor = after;
     try {
       while (!signal.aborted) {
-        const batch = watcher.behind
-          ? await this.#readAfter(runId, cursor, watcher)
-          : watcher.queue.splice(0);
+        const batch = watcher.behind ? await this.#catchUp(runId, cursor, watcher) : watcher.queue.splice(0);
         for (const stored of batch) {
           if (stored.sequence <= cursor) continue;
           cursor = stored.sequence;
@@ -158,26 +168,59 @@ export class RunEventLog {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      watchers.delete(watcher);
-      if (watchers.size === 0) this.#watchers.delete(runId);
+      leave();
     }
   }
 
-  async #readAfter(runId: string, cursor: number, watcher: Watcher): Promise<readonly StoredRunEvent[]> {
-    watcher.behind = false;
+  /** Hands a run's events to a watcher until the function that it returns is called. */
+  join(runId: string, watcher: RunWatcher): () => void {
+    const watchers = this.#watchers.get(runId) ?? new Set();
+    watchers.add(watcher);
+    this.#watchers.set(runId, watchers);
+    return () => {
+      watchers.delete(watcher);
+      if (watchers.size === 0 && this.#watchers.get(runId) === watchers) this.#watchers.delete(runId);
+    };
+  }
+
+  /** Tells of every run that begins here or changes elsewhere; `undefined` may be any. Call the result to leave. */
+  onNews(listener: (runId: string | undefined) => void): () => void {
+    this.#newsListeners.add(listener);
+    return () => void this.#newsListeners.delete(listener);
+  }
+
+  /** True when this process executes the run: its watchers miss nothing. */
+  isLive(runId: string): boolean {
+    return this.#live.has(runId);
+  }
+
+  /** Events of several runs after the cursor of each: in the order of their sequence within a run. */
+  async readAfter(cursors: ReadonlyMap<string, number>): Promise<readonly StoredRunEvent[]> {
     // Copied before reading: an event is in memory until it is stored, so none falls between the two.
-    const pending = [...(this.#live.get(runId)?.unflushed ?? [])];
-    const rows = await this.#deps.storage.db
-      .selectFrom('run_events')
-      .select(['first_sequence', 'events'])
-      .where('run_id', '=', runId)
-      .where('last_sequence', '>', cursor)
-      .orderBy('first_sequence')
-      .execute();
+    const pending = [...cursors.keys()].flatMap((runId) => this.#live.get(runId)?.unflushed ?? []);
+    const { rows } = await sql<Pick<RunEventsTable, 'run_id' | 'first_sequence'> & { events: StoredEvents }>`
+      select e.run_id, e.first_sequence, e.events
+      from unnest(${[...cursors.keys()]}::text[], ${[...cursors.values()]}::bigint[]) as c (run_id, cursor)
+      join run_events e on e.run_id = c.run_id and e.last_sequence > c.cursor
+      order by e.run_id, e.first_sequence`.execute(this.#deps.storage.db);
     const stored = rows.flatMap((row) =>
-      row.events.map(({ at, event }, index) => ({ runId, sequence: row.first_sequence + index, at, event })),
+      row.events.map(({ at, event }, index) => ({
+        runId: row.run_id,
+        sequence: row.first_sequence + index,
+        at,
+        event,
+      })),
     );
     return [...stored, ...pending];
+  }
+
+  #catchUp(runId: string, cursor: number, watcher: RunWatcher): Promise<readonly StoredRunEvent[]> {
+    watcher.behind = false;
+    return this.readAfter(new Map([[runId, cursor]]));
+  }
+
+  #tellNews(runId: string | undefined): void {
+    for (const listener of this.#newsListeners) listener(runId);
   }
 
   async #lastStored(runId: string): Promise<number> {

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { AppError, type Service } from '../../base/index.ts';
 import { createJobId } from '../../platform/queue/index.ts';
+import { cancelOrphans, sweepApprovals } from './approvals/approval-sweeper.ts';
+import { BlobRetention } from './blob-retention.ts';
 import { endFromOutside } from './end-from-outside.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import type { RunEventLog } from './run-event-log.ts';
@@ -11,18 +13,30 @@ import { wakeRun } from './suspend-run.ts';
 const dueIntervalMs = 1000;
 const slowIntervalMs = 30_000;
 const batchSize = 200;
+/** The time of people does not count. */
+const waitsForNobody = sql<boolean>`(time_left_ms is null or not exists (
+  select from approvals a where a.root_run_id = runs.root_run_id and a.status = 'pending'))`;
+
+interface UnfinishedRun {
+  id: string;
+  job_id: string | null;
+  session_id: string | null;
+  created_at: Date;
+}
 
 /** Does what only time brings: wakes due waits, ends what is past its deadline, finds lost jobs, forgets the old. */
 export class RunSweeper implements Service {
   readonly name = 'run-sweeper';
   readonly #deps: RunEngineDeps;
   readonly #parts: { readonly events: RunEventLog; readonly onEnd: OnRunEnd; readonly wake: () => void };
+  readonly #retention: BlobRetention;
   #cancels: (() => void)[] = [];
   #underWay: Promise<void> | undefined;
 
   constructor(deps: RunEngineDeps, parts: { events: RunEventLog; onEnd: OnRunEnd; wake: () => void }) {
     this.#deps = deps;
     this.#parts = parts;
+    this.#retention = new BlobRetention(deps);
   }
 
   start(): Promise<void> {
@@ -50,7 +64,7 @@ export class RunSweeper implements Service {
       });
   }
 
-  /** Wakes runs whose wait is due and ends waiting or queued ones past their deadline. */
+  /** Wakes runs whose wait is due, does what is due for approvals, ends waiting or queued runs past their deadline. */
   async sweepDue(): Promise<void> {
     const { storage, clock } = this.#deps;
     const now = new Date(clock.now());
@@ -61,12 +75,14 @@ export class RunSweeper implements Service {
       await storage.transaction((trx) => wakeRun(this.#deps, trx, id));
       this.#parts.wake();
     }
+    if (await sweepApprovals(this.#deps)) this.#parts.wake();
     const late = await storage.db
       .selectFrom('runs')
       .select('id')
       .where('status', 'in', ['queued', 'waiting'])
-      .where('parent_run_id', 'is', null)
+      .where('ended_at', 'is', null)
       .where('deadline_at', '<=', now)
+      .where(waitsForNobody)
       .limit(batchSize)
       .execute();
     for (const { id } of late) {
@@ -77,6 +93,7 @@ export class RunSweeper implements Service {
         'timeout',
         new AppError('timeout', 'the run did not finish before its deadline'),
       );
+      this.#parts.wake();
     }
   }
 
@@ -84,15 +101,7 @@ export class RunSweeper implements Service {
   async sweepSlow(): Promise<void> {
     const { storage, queue, clock, metrics, settings, logger } = this.#deps;
     const now = clock.now();
-    const unfinished = await storage.db
-      .selectFrom('runs')
-      .select(['id', 'job_id', 'session_id', 'created_at'])
-      .where('status', 'in', ['queued', 'running'])
-      .where('parent_run_id', 'is', null)
-      .where('created_at', '<', new Date(now - slowIntervalMs))
-      .orderBy('created_at')
-      .limit(batchSize)
-      .execute();
+    const unfinished = await this.#unfinished(new Date(now - slowIntervalMs));
     metrics.oldestRequestAge.set(
       unfinished[0] === undefined ? 0 : (now - unfinished[0].created_at.getTime()) / 1000,
     );
@@ -121,15 +130,25 @@ export class RunSweeper implements Service {
       logger.warn({ runId: run.id }, 'accepted run had lost its job and was queued again');
       this.#parts.wake();
     }
+    await cancelOrphans(this.#deps);
     const before = new Date(now - settings.retentionMs);
-    const old = await sql`
-      with old as (select id from runs where ended_at < ${before}::timestamptz and parent_run_id is null
-          and not exists (select 1 from outbox o where o.run_id = runs.id and o.status in ('queued', 'sending'))
-          limit ${batchSize}),
-        gone as (delete from inbox i using old where i.run_id = old.id),
-        answered as (delete from outbox o using old where o.run_id = old.id)
-      delete from runs r using old where r.root_run_id = old.id`.execute(storage.db);
-    const deleted = Number(old.numAffectedRows ?? 0n);
+    const deleted = await this.#retention.deleteRuns(before, batchSize);
     if (deleted > 0) logger.info({ deleted }, 'runs past their retention were deleted');
+    await this.#retention.sweepOrphans();
+  }
+
+  /** Root runs that should have a job, oldest first. Each half has an index of its own: waiting runs are not looked at. */
+  async #unfinished(createdBefore: Date): Promise<readonly UnfinishedRun[]> {
+    const { rows } = await sql<UnfinishedRun>`
+      select * from (
+        (select id, job_id, session_id, created_at from runs
+          where status = 'queued' and parent_run_id is null and created_at < ${createdBefore}::timestamptz
+          order by created_at limit ${batchSize})
+        union all
+        (select id, job_id, session_id, created_at from runs
+          where status = 'running' and parent_run_id is null and created_at < ${createdBefore}::timestamptz
+          order by created_at limit ${batchSize})
+      ) as unfinished order by created_at limit ${batchSize}`.execute(this.#deps.storage.db);
+    return rows;
   }
 }

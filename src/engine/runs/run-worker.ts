@@ -3,24 +3,32 @@ import { AppError, type Json, type Service } from '../../base/index.ts';
 import type { QueueConsumer, QueueJob } from '../../platform/queue/index.ts';
 import type { AgentResponse, RunTarget, RunEvent } from '../../protocol/index.ts';
 import { isFinal, noUsage } from '../../protocol/index.ts';
-import type { PendingWait } from './activity-monitor.ts';
+import { ActivityMonitor } from './activity-monitor.ts';
 import { claimChild, claimRun } from './claim-run.ts';
+import { endDescendants, endedWithoutParent, endEventOf } from './end-descendants.ts';
 import { toResponse, writeEnding, type RunEnding, type RunRow } from './end-run.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import { RunInterruption } from './interruptions.ts';
 import { persist } from './persist.ts';
 import type { ChildOutcome } from './run-context.ts';
-import { executeRun, type ExecutionHost } from './run-execution.ts';
+import { executeRun, type ChildExecution, type ExecutionHost } from './run-execution.ts';
 import type { RunEventLog } from './run-event-log.ts';
 import type { DefinitionSnapshots } from './definition-snapshots.ts';
 import { suspendRun } from './suspend-run.ts';
+import { InPlaceWaker } from './wake-in-place.ts';
 
 /** Told when a run has ended here, after the commit. */
 export type OnRunEnd = (run: RunRow, response: AgentResponse | undefined) => void;
 
 interface ActiveRun {
+  readonly run: RunRow;
   readonly controller: AbortController;
-  readonly job: QueueJob | undefined;
+}
+
+/** What is in memory of a root run, with its children that have not ended. */
+interface ActiveTree {
+  readonly monitor: ActivityMonitor;
+  readonly children: Set<ActiveRun>;
 }
 
 /** Executes runs from the queue: claims, executes, ends, suspends or hands back. */
@@ -32,6 +40,9 @@ export class RunWorker implements Service {
   readonly #snapshots: DefinitionSnapshots;
   readonly #onEnd: OnRunEnd;
   readonly #active = new Map<string, ActiveRun>();
+  /** By root run. */
+  readonly #trees = new Map<string, ActivityMonitor>();
+  readonly #waker: InPlaceWaker;
   #consumer: QueueConsumer | undefined;
 
   constructor(
@@ -43,9 +54,11 @@ export class RunWorker implements Service {
     this.#events = parts.events;
     this.#snapshots = parts.snapshots;
     this.#onEnd = parts.onEnd;
+    this.#waker = new InPlaceWaker(deps, this.#trees);
   }
 
   start(): Promise<void> {
+    this.#waker.start();
     this.#consumer ??= this.#deps.queue.consume(
       'runs',
       { concurrency: this.#deps.settings.concurrency },
@@ -67,6 +80,7 @@ export class RunWorker implements Service {
     });
     await stopped;
     cancelDrain();
+    await this.#waker.stop();
   }
 
   /** Look for jobs now. */
@@ -78,11 +92,21 @@ export class RunWorker implements Service {
     return [...this.#active.keys()];
   }
 
+  /** Those that hold a job, without their children. */
+  get activeRootIds(): readonly string[] {
+    return [...this.#trees.keys()];
+  }
+
   /** Stops a run of this process; false when it is not here. */
   abort(runId: string, reason: Error): boolean {
     const active = this.#active.get(runId);
     active?.controller.abort(reason);
     return active !== undefined;
+  }
+
+  /** Something has come for a root run, or may have come for any: what waits for it in memory looks again. */
+  signalled(rootRunId: string | undefined): void {
+    this.#waker.signalled(rootRunId);
   }
 
   async #handle(job: QueueJob): Promise<void> {
@@ -108,22 +132,32 @@ export class RunWorker implements Service {
   }
 
   async #executeRoot(run: RunRow, job: QueueJob): Promise<void> {
-    const controller = new AbortController();
-    this.#active.set(run.id, { controller, job });
-    const emit = await this.#events.open(run.id, run.epoch);
+    const active = { run, controller: new AbortController() };
+    const tree = { monitor: new ActivityMonitor(this.#deps.clock), children: new Set<ActiveRun>() };
+    this.#active.set(run.id, active);
+    this.#trees.set(run.id, tree.monitor);
     try {
+      const emit = await this.#events.open(run.id, run.epoch);
       const early = this.#endBeforeStart(run);
       if (early !== undefined) {
-        await this.#end(run, early, job);
+        await this.#end(run, tree, early, job);
         return;
       }
-      const outcome = await executeRun(this.#host(run, emit, controller.signal), run, this.#logger(run));
-      if (outcome.kind === 'ended') await this.#end(run, outcome.ending, job);
-      else await this.#suspend(run, outcome.waits, job, emit);
+      const host = this.#host(run, tree, emit, active.controller.signal);
+      const outcome = await executeRun(host, run, this.#logger(run));
+      if (outcome.kind === 'ended') await this.#end(run, tree, outcome.ending, job);
+      else await this.#suspend(run, tree, job);
     } finally {
-      this.#active.delete(run.id);
-      this.#events.close(run.id, run.epoch);
+      tree.monitor.stop();
+      if (this.#trees.get(run.id) === tree.monitor) this.#trees.delete(run.id);
+      this.#leave(active);
     }
+  }
+
+  #leave(active: ActiveRun): void {
+    const { id, epoch } = active.run;
+    if (this.#active.get(id) === active) this.#active.delete(id);
+    this.#events.close(id, epoch);
   }
 
   /** Ends that are known before anything is executed. */
@@ -153,7 +187,7 @@ export class RunWorker implements Service {
     return undefined;
   }
 
-  #host(run: RunRow, emit: (event: RunEvent) => void, signal: AbortSignal): ExecutionHost {
+  #host(run: RunRow, tree: ActiveTree, emit: (event: RunEvent) => void, signal: AbortSignal): ExecutionHost {
     emit({
       type: 'run-start',
       target: { kind: run.target_kind, name: run.target_name },
@@ -165,72 +199,62 @@ export class RunWorker implements Service {
       definition: (of) => this.#snapshots.get(of),
       emit,
       signal,
+      tree: tree.monitor,
       executeChild: (parent, key, target, input, childSignal) =>
-        this.#executeChild(parent, key, target, input, childSignal),
+        this.#executeChild(tree, { parent, key, target, input }, childSignal),
     };
   }
 
   async #executeChild(
-    parent: RunRow,
-    key: string,
-    target: RunTarget,
-    input: Json,
+    tree: ActiveTree,
+    child: {
+      readonly parent: RunRow;
+      readonly key: string;
+      readonly target: RunTarget;
+      readonly input: Json;
+    },
     parentSignal: AbortSignal,
-  ): Promise<
-    { kind: 'ended'; outcome: ChildOutcome } | { kind: 'suspended'; waits: readonly PendingWait[] }
-  > {
-    const run = await claimChild(this.#deps, this.workerId, { parent, key, target, input });
+  ): Promise<ChildExecution> {
+    const run = await claimChild(this.#deps, this.workerId, child);
     if (isFinal(run.status)) return { kind: 'ended', outcome: outcomeOf(run) };
-    const controller = new AbortController();
-    this.#active.set(run.id, { controller, job: undefined });
+    const active = { run, controller: new AbortController() };
+    this.#active.set(run.id, active);
+    tree.children.add(active);
     const emit = await this.#events.open(run.id, run.epoch);
+    const signal = AbortSignal.any([active.controller.signal, parentSignal]);
+    const early = this.#endBeforeStart(run);
     try {
-      const signal = AbortSignal.any([controller.signal, parentSignal]);
-      const outcome = await executeRun(this.#host(run, emit, signal), run, this.#logger(run));
-      if (outcome.kind === 'ended') {
-        await this.#end(run, outcome.ending, undefined);
-        const { ending } = outcome;
-        return {
-          kind: 'ended',
-          outcome: {
-            runId: run.id,
-            status: ending.status,
-            output: ending.output,
-            usage: ending.usage,
-            error: ending.error,
-          },
-        };
-      }
-      await this.#deps.storage.db
-        .updateTable('runs')
-        .set({
-          status: 'waiting',
-          attempts: 0,
-          waiting_for: JSON.stringify(outcome.waits.map((wait) => wait.key)),
-        })
-        .where('id', '=', run.id)
-        .where('epoch', '=', run.epoch)
-        .execute();
-      return outcome;
-    } finally {
-      this.#active.delete(run.id);
-      this.#events.close(run.id, run.epoch);
+      const outcome =
+        early === undefined
+          ? await executeRun(this.#host(run, tree, emit, signal), run, this.#logger(run))
+          : { kind: 'ended' as const, ending: early };
+      // The root run's suspension is this one's too.
+      if (outcome.kind === 'suspended') return outcome;
+      const { ending } = outcome;
+      tree.children.delete(active);
+      await this.#end(run, tree, ending, undefined);
+      const { status, output, usage, error } = ending;
+      this.#leave(active);
+      return { kind: 'ended', outcome: { runId: run.id, status, output, usage, error } };
+    } catch (error) {
+      tree.children.delete(active);
+      this.#leave(active);
+      throw error;
     }
   }
 
-  async #suspend(
-    run: RunRow,
-    waits: readonly PendingWait[],
-    job: QueueJob,
-    emit: (event: RunEvent) => void,
-  ): Promise<void> {
-    emit({ type: 'run-waiting', reasons: waits.map((wait) => wait.key) });
-    const wakeNow = await suspendRun(this.#deps, run, waits, job);
-    if (wakeNow) this.wake();
+  async #suspend(run: RunRow, tree: ActiveTree, job: QueueJob): Promise<void> {
+    try {
+      await Promise.all(tree.monitor.runIds.map((id) => this.#events.store(id)));
+      const wakeNow = await suspendRun(this.#deps, run, tree.monitor, job);
+      if (wakeNow) this.wake();
+    } finally {
+      for (const child of tree.children) this.#leave(child);
+    }
   }
 
   /** Writes the end; repeated while the database is away, and recognised when an earlier try had succeeded after all. */
-  async #end(run: RunRow, ending: RunEnding, job: QueueJob | undefined): Promise<void> {
+  async #end(run: RunRow, tree: ActiveTree, ending: RunEnding, job: QueueJob | undefined): Promise<void> {
     const { storage, clock, metrics } = this.#deps;
     const response = run.request_id === null ? undefined : toResponse(this.#deps, run, ending);
     const { batch, announce } = await this.#events.prepareEnd(run.id, {
@@ -240,6 +264,8 @@ export class RunWorker implements Service {
       ...(ending.error === null ? {} : { error: ending.error }),
       usage: ending.usage,
     });
+    const below = await this.#endingsBelow(run, tree);
+    let announceBelow = (): void => {};
     this.#deps.failpoint?.('end-begin');
     try {
       await persist(
@@ -254,6 +280,12 @@ export class RunWorker implements Service {
               events: batch,
               job,
             });
+            // Those that the run did not wait for. None of another branch is below it.
+            if (tree.children.size > 0)
+              announceBelow = await endDescendants(trx, { clock, events: this.#events }, run.id, {
+                ...endedWithoutParent,
+                batches: new Map(below.map(({ runId, batch }) => [runId, batch])),
+              });
             this.#deps.failpoint?.('end-before-commit');
           }),
         clock,
@@ -263,8 +295,27 @@ export class RunWorker implements Service {
     }
     this.#deps.failpoint?.('end-after-commit');
     announce();
+    for (const one of below) one.announce();
+    announceBelow();
     metrics.runs.inc({ agent: run.target_name, status: ending.status });
     this.#onEnd(run, response);
+  }
+
+  /** The last events of those below a run that are still in memory as it ends. */
+  async #endingsBelow(run: RunRow, tree: ActiveTree) {
+    const parents = new Map([...tree.children].map((child) => [child.run.id, child.run.parent_run_id]));
+    const isBelow = (id: string): boolean => {
+      const parent = parents.get(id);
+      return typeof parent === 'string' && (parent === run.id || isBelow(parent));
+    };
+    return Promise.all(
+      [...tree.children]
+        .filter((child) => isBelow(child.run.id))
+        .map(async (child) => ({
+          runId: child.run.id,
+          ...(await this.#events.prepareEnd(child.run.id, endEventOf(endedWithoutParent, child.run))),
+        })),
+    );
   }
 
   /** True when this execution's end is in the database although its commit was not confirmed. */

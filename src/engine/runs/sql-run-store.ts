@@ -1,10 +1,22 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { AppError, type Json } from '../../base/index.ts';
-import type { Storage } from '../../platform/storage/index.ts';
-import type { RunStatus, Scope } from '../../protocol/index.ts';
+import type { BlobStore } from '../../platform/blobs/index.ts';
+import type { RunStepsTable, SessionsTable, Storage } from '../../platform/storage/index.ts';
+import type { Scope } from '../../protocol/index.ts';
 import type { RunRow } from './end-run.ts';
+import { readProgress } from './read-progress.ts';
 import { decodeCursor, encodeCursor } from './page-cursor.ts';
-import type { MessageView, Page, RunStore, RunView, SessionView, StepView } from './run-store.ts';
+import type {
+  MessageView,
+  Page,
+  RunQuery,
+  RunStore,
+  RunView,
+  SessionView,
+  StepProgress,
+  StepView,
+} from './run-store.ts';
+import { loadOutput } from './step-outputs.ts';
 
 const listColumns = [
   'id',
@@ -13,6 +25,8 @@ const listColumns = [
   'status',
   'session_id',
   'parent_run_id',
+  'parent_step_key',
+  'root_run_id',
   'source',
   'principal',
   'attempts',
@@ -26,6 +40,9 @@ const listColumns = [
   'started_at',
   'ended_at',
   'metadata',
+  'forked_from',
+  'forked_at_step',
+  'effects',
 ] as const;
 
 type ListedRun = Pick<RunRow, (typeof listColumns)[number]>;
@@ -37,6 +54,8 @@ function toRunView(row: ListedRun): RunView {
     status: row.status,
     sessionId: row.session_id,
     parentRunId: row.parent_run_id,
+    parentStepKey: row.parent_step_key,
+    rootRunId: row.root_run_id,
     source: row.source,
     principal: row.principal,
     attempts: row.epoch,
@@ -47,6 +66,36 @@ function toRunView(row: ListedRun): RunView {
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
     metadata: row.metadata,
+    forkedFrom: row.forked_from,
+    forkedAtStep: row.forked_at_step,
+    effects: row.effects,
+  };
+}
+
+function toSessionView(row: Selectable<SessionsTable>): SessionView {
+  return {
+    id: row.id,
+    key: row.key,
+    agent: row.agent,
+    source: row.source,
+    title: row.title,
+    messageCount: row.last_sequence,
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+  };
+}
+
+function toStepView(row: Selectable<RunStepsTable>, output: Json): StepView {
+  return {
+    key: row.key,
+    kind: row.kind,
+    status: row.status,
+    attempts: row.attempts,
+    output,
+    error: row.error,
+    usage: { inputTokens: row.input_tokens, outputTokens: row.output_tokens, costUsd: row.cost_usd },
+    startedAt: row.started_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
   };
 }
 
@@ -67,15 +116,15 @@ function toPage<Row extends { id: string }, View>(
 /** Runs and sessions in the database. Lists never read inputs, outputs or steps. */
 export class SqlRunStore implements RunStore {
   readonly #storage: Storage;
+  readonly #blobs: BlobStore | undefined;
 
-  constructor(storage: Storage) {
+  /** Without a blob store, large outputs are always markers. */
+  constructor(storage: Storage, blobs?: BlobStore) {
     this.#storage = storage;
+    this.#blobs = blobs;
   }
 
-  async list(
-    scope: Scope,
-    query: { limit: number; cursor?: string; status?: RunStatus; target?: string; sessionId?: string },
-  ): Promise<Page<RunView>> {
+  async list(scope: Scope, query: RunQuery): Promise<Page<RunView>> {
     let select = this.#storage.db
       .selectFrom('runs')
       .select(listColumns)
@@ -84,6 +133,10 @@ export class SqlRunStore implements RunStore {
       .orderBy('id', 'desc')
       .limit(query.limit + 1);
     if (query.status !== undefined) select = select.where('status', '=', query.status);
+    if (query.targetKind !== undefined) select = select.where('target_kind', '=', query.targetKind);
+    if (query.parentRunId !== undefined) select = select.where('parent_run_id', '=', query.parentRunId);
+    if (query.rootRunId !== undefined)
+      select = select.where('root_run_id', '=', query.rootRunId).whereRef('root_run_id', '<>', 'id');
     if (query.target !== undefined) select = select.where('target_name', '=', query.target);
     if (query.sessionId !== undefined) select = select.where('session_id', '=', query.sessionId);
     if (query.cursor !== undefined) {
@@ -104,7 +157,11 @@ export class SqlRunStore implements RunStore {
     return { ...toRunView(row), input: row.input, output: row.output ?? null };
   }
 
-  async steps(scope: Scope, runId: string): Promise<readonly StepView[]> {
+  async steps(
+    scope: Scope,
+    runId: string,
+    options: { readonly full?: boolean } = {},
+  ): Promise<readonly StepView[]> {
     await this.get(scope, runId);
     const rows = await this.#storage.db
       .selectFrom('run_steps')
@@ -113,17 +170,61 @@ export class SqlRunStore implements RunStore {
       .orderBy('started_at')
       .orderBy('key')
       .execute();
-    return rows.map((row) => ({
-      key: row.key,
-      kind: row.kind,
-      status: row.status,
-      attempts: row.attempts,
-      output: row.output ?? null,
-      error: row.error,
-      usage: { inputTokens: row.input_tokens, outputTokens: row.output_tokens, costUsd: row.cost_usd },
-      startedAt: row.started_at.toISOString(),
-      endedAt: row.ended_at?.toISOString() ?? null,
-    }));
+    const blobs = options.full === true ? this.#blobs : undefined;
+    const outputOf = async (row: (typeof rows)[number]): Promise<Json> => {
+      if (row.output_blob === null) return row.output ?? null;
+      if (blobs !== undefined) return loadOutput(blobs, row.key, row.output_blob);
+      return { $blob: row.output_blob, bytes: row.output_bytes ?? 0 };
+    };
+    const views: StepView[] = [];
+    for (const row of rows) views.push(toStepView(row, await outputOf(row)));
+    return views;
+  }
+
+  progress(scope: Scope, runId: string): Promise<readonly StepProgress[]> {
+    return readProgress(this.#storage, scope, runId);
+  }
+
+  async definition(scope: Scope, runId: string): Promise<Json> {
+    const row = await this.#storage.db
+      .selectFrom('runs')
+      .leftJoin('definition_snapshots as snapshot', 'snapshot.hash', 'runs.definition_hash')
+      .select(['runs.id', 'snapshot.definition'])
+      .where('runs.id', '=', runId)
+      .where('runs.tenant', '=', scope.tenant)
+      .executeTakeFirst();
+    if (row === undefined) throw new AppError('not_found', `there is no run "${runId}"`);
+    return row.definition;
+  }
+
+  async children(scope: Scope, runId: string): Promise<readonly RunView[]> {
+    const rows = await this.#storage.db
+      .selectFrom('runs')
+      .select(listColumns)
+      .where('parent_run_id', '=', runId)
+      .where('tenant', '=', scope.tenant)
+      .orderBy('created_at')
+      .orderBy('parent_step_key')
+      .execute();
+    return rows.map(toRunView);
+  }
+
+  async tree(
+    scope: Scope,
+    runId: string,
+    { limit }: { limit: number },
+  ): Promise<{ runs: readonly RunView[]; truncated: boolean }> {
+    const columns = sql.join(listColumns.map((column) => sql.ref(`r.${column}`)));
+    const { rows } = await sql<ListedRun>`
+      with recursive tree as (
+        select id, 0 as level from runs where id = ${runId} and tenant = ${scope.tenant}
+        union all
+        select r.id, t.level + 1 from runs r join tree t on r.parent_run_id = t.id
+      )
+      select ${columns} from tree t join runs r on r.id = t.id
+      order by t.level, r.created_at, r.parent_step_key, r.id limit ${limit + 1}`.execute(this.#storage.db);
+    if (rows.length === 0) throw new AppError('not_found', `there is no run "${runId}"`);
+    return { runs: rows.slice(0, limit).map(toRunView), truncated: rows.length > limit };
   }
 
   async listSessions(
@@ -142,21 +243,7 @@ export class SqlRunStore implements RunStore {
       const { time, id } = decodeCursor(query.cursor);
       select = select.where(sql<boolean>`(updated_at, id) < (${time}::timestamptz, ${id})`);
     }
-    return toPage(
-      await select.execute(),
-      query.limit,
-      (row) => row.updated_at,
-      (row) => ({
-        id: row.id,
-        key: row.key,
-        agent: row.agent,
-        source: row.source,
-        title: row.title,
-        messageCount: row.last_sequence,
-        createdAt: row.created_at.toISOString(),
-        updatedAt: row.updated_at.toISOString(),
-      }),
-    );
+    return toPage(await select.execute(), query.limit, (row) => row.updated_at, toSessionView);
   }
 
   async getSession(scope: Scope, sessionId: string): Promise<SessionView> {
@@ -167,16 +254,7 @@ export class SqlRunStore implements RunStore {
       .where('tenant', '=', scope.tenant)
       .executeTakeFirst();
     if (row === undefined) throw new AppError('not_found', `there is no session "${sessionId}"`);
-    return {
-      id: row.id,
-      key: row.key,
-      agent: row.agent,
-      source: row.source,
-      title: row.title,
-      messageCount: row.last_sequence,
-      createdAt: row.created_at.toISOString(),
-      updatedAt: row.updated_at.toISOString(),
-    };
+    return toSessionView(row);
   }
 
   async messages(

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { AppError, canonicalJson, type Json } from '../../base/index.ts';
 import { createJobId } from '../../platform/queue/index.ts';
+import type { Database } from '../../platform/storage/index.ts';
 import type { AgentRequest, Scope } from '../../protocol/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import type { SubmittedRun } from './run-context.ts';
+import { measuredJson } from './step-outputs.ts';
 
 /** Definitions known to be stored, so that not every request writes its own again. */
 export type KnownSnapshots = Set<string>;
@@ -19,16 +21,20 @@ export function queueKey(runId: string, sessionId: string | null): string {
   return sessionId ?? runId;
 }
 
+/** Work of the caller in the transaction that accepts the request; it comes first. False: nothing is accepted. */
+export type WithinSubmit = (trx: Transaction<Database>, runId: string) => Promise<boolean>;
+
 /**
  * Accepts a request: inbox row, session, run and job in one transaction. A request that was accepted before leads to
- * its first run; with other content under the same key it is refused.
+ * its first run; with other content under the same key it is refused. `undefined`: `within` did not want it.
  */
 export async function submitRequest(
   deps: RunEngineDeps,
   known: KnownSnapshots,
   scope: Scope,
   request: AgentRequest,
-): Promise<SubmittedRun> {
+  within?: WithinSubmit,
+): Promise<SubmittedRun | undefined> {
   const executor = deps.executors[request.target.kind];
   if (executor === undefined) {
     throw new AppError(
@@ -36,7 +42,9 @@ export async function submitRequest(
       `targets of kind "${request.target.kind}" cannot be run by this server`,
     );
   }
+  const input = measuredJson('input:', request.input).json;
   const snapshot = await executor.snapshot(scope, request.target.name);
+  executor.accept?.(snapshot.definition, request.input);
   const runId = deps.ids('run');
   const requestId = deps.ids('req');
   const jobId = createJobId(deps.clock.now());
@@ -45,7 +53,10 @@ export async function submitRequest(
   const digest = createHash('sha256').update(canonicalJson(request)).digest('base64url');
   deps.failpoint?.('submit-begin');
 
+  let unwanted = false;
   const accepted = await deps.storage.transaction(async (trx) => {
+    unwanted = within !== undefined && !(await within(trx, runId));
+    if (unwanted) return undefined;
     if (!known.has(snapshot.hash)) {
       await sql`
         insert into definition_snapshots (hash, kind, name, definition, created_at)
@@ -72,7 +83,7 @@ export async function submitRequest(
         definition_hash, session_id, status, job_id, source, input, reply_to, metadata, deadline_at, created_at)
       select ${runId}, ${scope.tenant}, ${scope.principal}, ${JSON.stringify(scope.scopes)}::jsonb, ${requestId}, ${runId},
         ${request.target.kind}, ${request.target.name}, ${snapshot.hash}, (select id from session), 'queued', ${jobId},
-        ${request.source}, ${JSON.stringify(request.input)}::jsonb,
+        ${request.source}, ${input}::jsonb,
         ${request.replyTo === null ? null : JSON.stringify(request.replyTo)}::jsonb,
         ${JSON.stringify(request.metadata)}::jsonb, ${deadline}::timestamptz, ${now}::timestamptz
       from accepted
@@ -85,10 +96,13 @@ export async function submitRequest(
         trx,
       );
       deps.failpoint?.('submit-before-commit');
+    } else if (within !== undefined) {
+      throw new AppError('conflict', 'this request was accepted before, without what belongs to it');
     }
     return row;
   });
   deps.failpoint?.('submit-after-commit');
+  if (unwanted) return undefined;
   if (accepted === undefined) return findDuplicate(deps, scope, request, digest);
   known.add(snapshot.hash);
   return { runId, requestId, sessionId: accepted.session_id, duplicate: false };

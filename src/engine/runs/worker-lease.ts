@@ -16,36 +16,40 @@ export class WorkerLease implements Service {
   readonly name = 'worker-lease';
   readonly #deps: RunEngineDeps;
   readonly #workerId: string;
-  readonly #activeRunIds: () => readonly string[];
+  readonly #activeRootIds: () => readonly string[];
+  readonly #onLost: (runId: string) => void;
   readonly #onReleased: () => void;
   readonly #onCancelRequested: (runId: string) => void;
   #cancel: (() => void) | undefined;
   #busy = false;
   /** Own runs in the database that nothing here executes, seen at the last look. */
   #orphans = new Set<string>();
+  /** Runs that are executed here and another worker's in the database, seen at the last look. */
+  #strangers = new Set<string>();
 
   constructor(
     deps: RunEngineDeps,
     parts: {
       workerId: string;
-      activeRunIds: () => readonly string[];
+      activeRootIds: () => readonly string[];
+      /** A run that is executed here is another worker's: this process was away for longer than the lease. */
+      onLost: (runId: string) => void;
       onReleased: () => void;
       onCancelRequested: (runId: string) => void;
     },
   ) {
     this.#deps = deps;
     this.#workerId = parts.workerId;
-    this.#activeRunIds = parts.activeRunIds;
+    this.#activeRootIds = parts.activeRootIds;
+    this.#onLost = parts.onLost;
     this.#onReleased = parts.onReleased;
     this.#onCancelRequested = parts.onCancelRequested;
   }
 
   async start(): Promise<void> {
     if (this.#cancel !== undefined) return;
-    const { storage, settings } = this.#deps;
-    await sql`
-      insert into workers (id, host, pid, started_at, heartbeat_at)
-      values (${this.#workerId}, ${hostname()}, ${process.pid}, now(), now())`.execute(storage.db);
+    const { settings } = this.#deps;
+    await this.#show();
     await this.#forgetDead();
     await this.#releaseStranded();
     this.#cancel = this.#deps.clock.every(settings.leaseMs / 3, () => void this.#beat());
@@ -61,16 +65,22 @@ export class WorkerLease implements Service {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      await sql`
-        insert into workers (id, host, pid, started_at, heartbeat_at)
-        values (${this.#workerId}, ${hostname()}, ${process.pid}, now(), now())
-        on conflict (id) do update set heartbeat_at = excluded.heartbeat_at`.execute(this.#deps.storage.db);
+      await this.#show();
       await this.#releaseStranded();
     } catch (error) {
       this.#deps.logger.debug({ error }, 'heartbeat not written');
     } finally {
       this.#busy = false;
     }
+  }
+
+  async #show(): Promise<void> {
+    const { execute, concurrency, roles, version } = this.#deps.settings;
+    await sql`
+      insert into workers (id, host, pid, roles, version, concurrency, started_at, heartbeat_at)
+      values (${this.#workerId}, ${hostname()}, ${process.pid}, ${JSON.stringify(roles)}::jsonb, ${version},
+        ${execute ? concurrency : null}::int, now(), now())
+      on conflict (id) do update set heartbeat_at = excluded.heartbeat_at`.execute(this.#deps.storage.db);
   }
 
   /** Workers of this host whose process is gone need no lease to expire. */
@@ -118,7 +128,12 @@ export class WorkerLease implements Service {
       .where('parent_run_id', 'is', null)
       .where('worker_id', '=', this.#workerId)
       .execute();
-    const active = new Set(this.#activeRunIds());
+    const active = new Set(this.#activeRootIds());
+    const own = new Set(mine.map((row) => row.id));
+    const strange = [...active].filter((runId) => !own.has(runId));
+    // Its writes are refused anyway; this ends what it does outside. One that is about to end passes the first look.
+    for (const runId of strange) if (this.#strangers.has(runId)) this.#onLost(runId);
+    this.#strangers = new Set(strange);
     // A cancel is told by notification; this finds those whose notification got lost.
     for (const row of mine) if (row.cancel_requested_at !== null) this.#onCancelRequested(row.id);
     const idle = mine.filter((row) => !active.has(row.id));

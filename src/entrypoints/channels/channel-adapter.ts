@@ -17,10 +17,19 @@ export interface ChannelCapabilities {
   readonly sendsPerSecond: number;
 }
 
+/** Something to press below a message. Whoever presses it sends the command. */
+export interface ChunkAction {
+  readonly label: string;
+  /** At most 64 bytes. */
+  readonly command: string;
+}
+
 /** One message as the platform takes it; `plain` is the same text without markup. */
 export interface Chunk {
   readonly body: string;
   readonly plain: string;
+  /** A platform without buttons leaves them out: the text names the commands too. */
+  readonly actions?: readonly ChunkAction[];
 }
 
 /** A webhook call before anything in it is trusted. Header names in lower case. */

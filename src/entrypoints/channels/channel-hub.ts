@@ -9,7 +9,7 @@ import {
   type Logger,
   type Service,
 } from '../../base/index.ts';
-import type { RunService } from '../../engine/runs/index.ts';
+import type { ApprovalService, RunService } from '../../engine/runs/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
@@ -30,6 +30,7 @@ const typingGraceMs = 30_000;
 /** What the channels stand on. */
 export interface ChannelHubDeps {
   readonly runs: RunService;
+  readonly approvals: ApprovalService;
   readonly storage: Storage;
   readonly queue: Queue;
   readonly clock: Clock;
@@ -42,6 +43,10 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
+  readonly intake?: boolean;
+  /** Delivers from the queue. Default true. */
+  readonly deliver?: boolean;
 }
 
 /** A channel as it is shown. Times are ISO 8601. */
@@ -107,7 +112,7 @@ export class ChannelHub implements Service {
     this.#started = true;
     this.#watching = new AbortController();
     await this.apply(this.#definitions);
-    await this.#delivery.start();
+    if (this.#deps.deliver !== false) await this.#delivery.start();
   }
 
   async stop(): Promise<void> {
@@ -224,7 +229,9 @@ export class ChannelHub implements Service {
     };
     try {
       channel.adapter = this.#createAdapter(channel, setStatus);
-      await channel.adapter.start();
+      // Without intake another process takes messages in; sending needs no connection.
+      if (this.#deps.intake === false) setStatus('standby');
+      else await channel.adapter.start();
     } catch (error) {
       const reason =
         error instanceof AppError ? error.message : 'the channel could not be started; see the log';

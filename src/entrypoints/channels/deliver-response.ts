@@ -5,6 +5,7 @@ import type { AccountPacer } from './account-pacer.ts';
 import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
 import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
+import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
 import { SendError } from './send-error.ts';
 
@@ -135,9 +136,13 @@ function adapterFor(
 }
 
 /** Never without a chunk: also an answer of nothing but blank code gets a message. */
-function render(adapter: ChannelAdapter, { response }: Delivery): readonly Chunk[] {
-  const chunks = adapter.render(responseText(response));
-  return chunks.length > 0 ? chunks : adapter.render(emptyAnswer);
+function render(adapter: ChannelAdapter, { outgoing }: Delivery): readonly Chunk[] {
+  const text = outgoing.kind === 'notice' ? noticeText(outgoing.notice) : responseText(outgoing.response);
+  const chunks = adapter.render(text);
+  const last = chunks.at(-1);
+  if (last === undefined) return adapter.render(emptyAnswer);
+  const actions = outgoing.kind === 'notice' ? noticeActions(outgoing.notice) : [];
+  return actions.length === 0 ? chunks : [...chunks.slice(0, -1), { ...last, actions }];
 }
 
 function accountOf({ address }: Delivery): string {

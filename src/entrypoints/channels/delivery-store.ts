@@ -2,14 +2,20 @@ import { sql } from 'kysely';
 import { AppError, isJsonObject, type IdGenerator } from '../../base/index.ts';
 import type { Queue, QueueJob } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { AgentResponse, ReplyAddress } from '../../protocol/index.ts';
+import type { AgentResponse, ApprovalNotice, ReplyAddress } from '../../protocol/index.ts';
 
-/** A response on its way to a platform. */
+/** What is said: the response of a run, or a notice while it waits. */
+export type Outgoing =
+  | { readonly kind: 'response'; readonly response: AgentResponse }
+  | { readonly kind: 'notice'; readonly notice: ApprovalNotice };
+
+/** A response or notice on its way to a platform. */
 export interface Delivery {
   readonly outboxId: string;
   readonly tenant: string;
   readonly address: ReplyAddress;
-  readonly response: AgentResponse;
+  readonly runId: string;
+  readonly outgoing: Outgoing;
   /** Chunks that the platform has accepted. */
   readonly cursor: number;
   /** Failed sends so far. */
@@ -27,13 +33,21 @@ interface OutboxRow {
   id: string;
   tenant: string;
   reply_to: ReplyAddress | null;
+  run_id: string;
   response: unknown;
+  notice: unknown;
   cursor: number;
   attempts: number;
   created_at: Date;
 }
 
-/** Deliveries in the database: the outbox and how far each of its responses got. */
+function outgoingOf({ response, notice }: OutboxRow): Outgoing | undefined {
+  if (isJsonObject(response)) return { kind: 'response', response: response as unknown as AgentResponse };
+  if (isJsonObject(notice)) return { kind: 'notice', notice: notice as unknown as ApprovalNotice };
+  return undefined;
+}
+
+/** Deliveries in the database: the outbox and how far each of its rows got. */
 export class DeliveryStore {
   readonly #deps: { readonly storage: Storage; readonly queue: Queue; readonly ids: IdGenerator };
 
@@ -45,14 +59,19 @@ export class DeliveryStore {
   async begin(outboxId: string): Promise<Delivery | undefined> {
     const { rows } = await sql<OutboxRow>`
       update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
-      returning id, tenant, reply_to, response, cursor, attempts, created_at`.execute(this.#deps.storage.db);
+      returning id, tenant, run_id, reply_to, response, notice, cursor, attempts, created_at`.execute(
+      this.#deps.storage.db,
+    );
     const row = rows[0];
-    if (row === undefined || row.reply_to === null || !isJsonObject(row.response)) return undefined;
+    if (row === undefined || row.reply_to === null) return undefined;
+    const outgoing = outgoingOf(row);
+    if (outgoing === undefined) return undefined;
     return {
       outboxId: row.id,
       tenant: row.tenant,
       address: row.reply_to,
-      response: row.response as unknown as AgentResponse,
+      runId: row.run_id,
+      outgoing,
       cursor: row.cursor,
       attempts: row.attempts,
       createdAtMs: new Date(row.created_at).getTime(),

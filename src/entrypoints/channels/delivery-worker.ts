@@ -93,6 +93,6 @@ export class DeliveryWorker implements Service {
     await this.#store.settle(job, delivery, end, this.#deps.clock.now());
     const { channel } = delivery.address;
     this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
-    this.#parts.onSettled({ channel, runId: delivery.response.runId, end });
+    this.#parts.onSettled({ channel, runId: delivery.runId, end });
   }
 }

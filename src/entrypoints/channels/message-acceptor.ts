@@ -1,5 +1,5 @@
 import { AppError, toAppError, withDeadline, type Clock, type Json, type Logger } from '../../base/index.ts';
-import type { RunService } from '../../engine/runs/index.ts';
+import type { ApprovalService, RunService } from '../../engine/runs/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type Scope,
 } from '../../protocol/index.ts';
 import { checkAccess } from './access.ts';
+import { obeyApprovalCommand, readApprovalCommand, type ApprovalCommand } from './approval-commands.ts';
 import type { Acceptance, ChannelAdapter } from './channel-adapter.ts';
 import type { ChannelState } from './channel-state.ts';
 import { commandTexts, readCommand, type CommandName } from './chat-commands.ts';
@@ -21,6 +22,7 @@ const courtesyTimeoutMs = 30_000;
 /** What taking in messages stands on. */
 export interface MessageAcceptorDeps {
   readonly runs: RunService;
+  readonly approvals: ApprovalService;
   readonly storage: Storage;
   readonly state: ChannelState;
   readonly clock: Clock;
@@ -54,11 +56,16 @@ export class MessageAcceptor {
   }
 
   async #decide(message: Message): Promise<Acceptance> {
+    if (message.kind === 'interaction') return this.#press(message);
     if (message.kind !== 'message' && message.kind !== 'command') return { outcome: 'ignored' };
     const command = message.kind === 'command' ? readCommand(message.text) : undefined;
     const access = checkAccess(this.#definition.spec.access, message);
     if (access === 'denied') return { outcome: 'denied' };
-    if (command !== undefined) return this.#obey(command, message);
+    if (command !== undefined) {
+      return this.#once(message, () => this.#execute(command, message));
+    }
+    const decision = message.kind === 'command' ? readApprovalCommand(message.text) : undefined;
+    if (decision !== undefined) return this.#once(message, () => this.#decideApproval(decision, message));
     if (access === 'unaddressed') return { outcome: 'ignored' };
     if (message.text.trim() === '') {
       return this.#answer(message, 'I can read text only. Please write what you need.');
@@ -66,9 +73,9 @@ export class MessageAcceptor {
     return this.#submit(message);
   }
 
-  async #obey(command: CommandName, message: Message): Promise<Acceptance> {
+  async #once(message: Message, obey: () => Promise<Acceptance>): Promise<Acceptance> {
     if (this.#doneCommands.has(message.dedupe_key)) return { outcome: 'duplicate' };
-    const acceptance = await this.#execute(command, message);
+    const acceptance = await obey();
     this.#doneCommands.add(message.dedupe_key);
     if (this.#doneCommands.size > mostRemembered) {
       for (const oldest of this.#doneCommands) {
@@ -95,6 +102,19 @@ export class MessageAcceptor {
       default:
         return { outcome: 'ignored' };
     }
+  }
+
+  /** Only what a button of ours can say counts: its words never reach the agent. */
+  async #press(message: Message): Promise<Acceptance> {
+    const decision = readApprovalCommand(message.text);
+    if (decision === undefined) return { outcome: 'ignored' };
+    if (checkAccess(this.#definition.spec.access, message) === 'denied') return { outcome: 'denied' };
+    return this.#once(message, () => this.#decideApproval(decision, message));
+  }
+
+  async #decideApproval(command: ApprovalCommand, message: Message): Promise<Acceptance> {
+    const channel = { definition: this.#definition, accountId: this.#adapter().accountId };
+    return this.#answer(message, await obeyApprovalCommand(this.#deps.approvals, channel, message, command));
   }
 
   async #stopRuns(message: Message): Promise<number> {

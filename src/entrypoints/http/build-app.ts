@@ -1,43 +1,29 @@
-import type { Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
-import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { guardRequests, securityHeaders } from './guard-requests.ts';
+import type { FastifyInstance } from 'fastify';
+import { createHttpApp } from './create-http-app.ts';
+import { guardRequests } from './guard-requests.ts';
 import type { HttpApp, RouteDeps } from './http-deps.ts';
 import { parseJsonBody } from './json-body.ts';
 import { addOpenApi } from './openapi.ts';
 import { addOpenAIRoutes } from './openai/openai-routes.ts';
-import { noteError, sendProblem } from './problem.ts';
 import { logRequests } from './request-log.ts';
 import { addAgentRoutes } from './routes/agents.ts';
+import { addApprovalRoutes } from './routes/approvals.ts';
 import { addAuthRoutes } from './routes/auth.ts';
 import { addChatRoutes } from './routes/chat.ts';
+import { addDeadLetterRoutes } from './routes/dead-letters.ts';
+import { addEventRoutes } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addRunEventRoutes } from './routes/run-events.ts';
+import { addRunHistoryRoutes } from './routes/run-history.ts';
 import { addRunRoutes } from './routes/runs.ts';
+import { addRunTreeRoutes } from './routes/run-tree.ts';
+import { addScheduleRoutes } from './routes/schedules.ts';
+import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
+import { addTeamRoutes } from './routes/teams.ts';
+import { addWorkerRoutes } from './routes/workers.ts';
+import { addWorkflowRoutes } from './routes/workflows.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
-
-const requestIdForm = /^[\w.:-]{1,64}$/;
-
-const refusals: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-};
-
-/** Answers bytes that are no HTTP request, or came too slowly to be one. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (socket.writable && error.code !== 'ECONNRESET') {
-    const status = refusals[error.code ?? ''] ?? '400 Bad Request';
-    const body = JSON.stringify({
-      type: 'about:blank',
-      title: status.slice(4),
-      status: Number(status.slice(0, 3)),
-    });
-    socket.write(
-      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
-  }
-  socket.destroy();
-}
 
 /** JSON in, strictly read. */
 function readJsonBodies(app: HttpApp): void {
@@ -63,30 +49,7 @@ function readRawBodies(app: FastifyInstance): void {
 
 /** The Fastify instance with everything on it, not yet listening. */
 export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
-  const { config, ids, logger } = deps;
-  const app: HttpApp = fastify({
-    logger: false,
-    bodyLimit: config.API_BODY_LIMIT_BYTES,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 5_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
-    forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
-    requestIdHeader: false,
-    genReqId: (request) => {
-      const given = request.headers['x-request-id'];
-      return typeof given === 'string' && requestIdForm.test(given) ? given : ids('req');
-    },
-    clientErrorHandler: refuseConnection,
-    frameworkErrors: (error, request, reply) => {
-      void sendProblem(reply.headers(securityHeaders), noteError(error, request, logger));
-    },
-  }).withTypeProvider<ZodTypeProvider>();
-  app.setValidatorCompiler(validatorCompiler);
-  // Answers are made from our own types; checking each again would only cost.
-  app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler((error, request, reply) => sendProblem(reply, noteError(error, request, logger)));
-
+  const app = createHttpApp(deps);
   readJsonBodies(app);
   guardRequests(app, deps);
   logRequests(app, deps);
@@ -97,8 +60,19 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addAuthRoutes(app, deps);
   addChatRoutes(app, deps);
   addAgentRoutes(app, deps);
+  addTeamRoutes(app, deps);
+  addWorkflowRoutes(app, deps);
   addRunRoutes(app, deps);
+  addRunEventRoutes(app, deps);
+  addRunTreeRoutes(app, deps);
+  addRunHistoryRoutes(app, deps);
+  addApprovalRoutes(app, deps);
   addSessionRoutes(app, deps);
+  addScheduleRoutes(app, deps);
+  addSensorRoutes(app, deps);
+  addEventRoutes(app, deps);
+  addDeadLetterRoutes(app, deps);
+  addWorkerRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
     done();

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { AppError } from '../../base/index.ts';
-import { defaultTenant, hasScope, type Scope } from '../../protocol/index.ts';
+import { defaultTenant, requireScope, type Scope } from '../../protocol/index.ts';
 import { createHostRules } from './host-rules.ts';
 import type { HttpApp, RouteDeps } from './http-deps.ts';
 
@@ -38,7 +38,7 @@ function answerPreflight(reply: FastifyReply): FastifyReply {
 }
 
 /** Who may come in: host and origin first, then credentials and permissions. Refuses a route that declares neither. */
-export function guardRequests(app: HttpApp, deps: RouteDeps): void {
+export function guardRequests(app: HttpApp, deps: Pick<RouteDeps, 'config' | 'authenticator'>): void {
   const { config, authenticator } = deps;
   const rules = createHostRules({
     listenHost: config.API_HOST,
@@ -84,10 +84,4 @@ export function guardRequests(app: HttpApp, deps: RouteDeps): void {
     requireScope(request.scope, ...(scopes ?? ['admin']));
     return undefined;
   });
-}
-
-/** Error: `forbidden` unless the scope carries one of the permissions; none named: always fine. */
-export function requireScope(scope: Scope, ...oneOf: readonly Scope['scopes'][number][]): void {
-  if (oneOf.length === 0 || oneOf.some((needed) => hasScope(scope, needed))) return;
-  throw new AppError('forbidden', `this needs the permission ${oneOf.join(' or ')}`);
 }

@@ -6,14 +6,30 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { Clock, IdGenerator, Logger } from '../../base/index.ts';
+import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
-import type { RunService, RunStore } from '../../engine/runs/index.ts';
+import type { Automation } from '../../engine/automation/index.ts';
+import type { DefinitionStore } from '../../engine/definitions/index.ts';
+import type {
+  ApprovalService,
+  RunGraph,
+  RunGraphMaker,
+  RunHistory,
+  RunService,
+  RunStore,
+  WorkerView,
+} from '../../engine/runs/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import type { HealthAggregator, Metrics } from '../../platform/observability/index.ts';
 import type { ApiKeyStore, Authenticator } from '../../platform/security/index.ts';
-import type { PermissionScope, Scope } from '../../protocol/index.ts';
+import type {
+  Definition,
+  PermissionScope,
+  Scope,
+  TargetKind,
+  WorkflowDefinition,
+} from '../../protocol/index.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
 /**
@@ -21,6 +37,23 @@ import type { ServerLifetime } from './server-lifetime.ts';
  * `config: { public: true }` or `config: { scopes: […] }`.
  */
 export type ExtraRoutes = (app: FastifyInstance) => void | Promise<void>;
+
+/** What is known of workflows without running them. */
+export interface WorkflowTools {
+  /** What steps can do, by name; inputs and output are JSON Schemas. */
+  actions(): readonly {
+    readonly name: string;
+    readonly description: string;
+    readonly inputs: JsonObject;
+    readonly output: JsonObject;
+  }[];
+  /** Everything wrong with a definition, with the path of the field; nothing is stored. */
+  validate(scope: Scope, definition: Json): Promise<readonly { path: string; message: string }[]>;
+  /** The steps and what they depend on; all are pending. */
+  graph(definition: WorkflowDefinition): RunGraph;
+  /** The same as a Mermaid flowchart. */
+  mermaid(definition: WorkflowDefinition): string;
+}
 
 /** What the HTTP server stands on. */
 export interface HttpServerDeps {
@@ -35,7 +68,22 @@ export interface HttpServerDeps {
   >;
   readonly runs: RunService;
   readonly runStore: RunStore;
+  readonly runHistory: RunHistory;
+  readonly approvals: ApprovalService;
   readonly agents: AgentStore;
+  readonly automation: Automation;
+  readonly teams: DefinitionStore<'Team'>;
+  readonly workflows: DefinitionStore<'Workflow'>;
+  readonly workflowTools: WorkflowTools;
+  /** What a definition names that nothing has as things are now, with the path of the field. */
+  readonly definitionWarnings: (
+    scope: Scope,
+    definition: Definition,
+  ) => Promise<readonly { path: string; message: string }[]>;
+  /** How runs of a kind of target are drawn; from their journal where a kind has no way of its own. */
+  readonly runGraphs: Readonly<Partial<Record<TargetKind, RunGraphMaker>>>;
+  /** Processes that work for this installation. */
+  readonly workers: { list(): Promise<readonly WorkerView[]> };
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;

@@ -1,22 +1,28 @@
 import { AppError, type Service } from '../../base/index.ts';
 import { buildApp } from './build-app.ts';
+import { buildProbeApp, type ProbeDeps } from './build-probe-app.ts';
 import type { HttpApp, HttpServerDeps } from './http-deps.ts';
+import type { ServerLifetime } from './server-lifetime.ts';
 
 const defaultDrainMs = 10_000;
 /** After the drain: time for the last answers to leave. */
 const farewellMs = 1000;
 
+type ListeningDeps = Pick<HttpServerDeps, 'config' | 'clock' | 'drainMs'>;
+
 /** The HTTP server: listens between `start` and `stop`. */
 export class HttpServer implements Service {
   readonly name = 'http';
-  readonly #deps: HttpServerDeps;
+  readonly #deps: ListeningDeps;
+  readonly #buildApp: (lifetime: ServerLifetime) => Promise<HttpApp>;
   #app: HttpApp | undefined;
   #prepared: Promise<HttpApp> | undefined;
   #closing = new AbortController();
   #stopped = new AbortController();
 
-  constructor(deps: HttpServerDeps) {
+  constructor(deps: ListeningDeps, build: (lifetime: ServerLifetime) => Promise<HttpApp>) {
     this.#deps = deps;
+    this.#buildApp = build;
   }
 
   /** Where it listens, as clients on this machine address it. Error: `not_ready` before `start`. */
@@ -48,10 +54,7 @@ export class HttpServer implements Service {
   async #build(): Promise<HttpApp> {
     this.#closing = new AbortController();
     this.#stopped = new AbortController();
-    const app = await buildApp({
-      ...this.#deps,
-      lifetime: { closing: this.#closing.signal, stopped: this.#stopped.signal },
-    });
+    const app = await this.#buildApp({ closing: this.#closing.signal, stopped: this.#stopped.signal });
     await app.ready();
     return app;
   }
@@ -76,5 +79,10 @@ export class HttpServer implements Service {
 
 /** The HTTP server over the given parts. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
-  return new HttpServer(deps);
+  return new HttpServer(deps, (lifetime) => buildApp({ ...deps, lifetime }));
+}
+
+/** A listener of a process without an API: probes, health and metrics only. */
+export function createProbeServer(deps: ProbeDeps & Pick<HttpServerDeps, 'clock' | 'drainMs'>): HttpServer {
+  return new HttpServer(deps, () => buildProbeApp(deps));
 }

@@ -1,2 +1,2 @@
-export type { ExtraRoutes, HttpServerDeps } from './http-deps.ts';
-export { createHttpServer, type HttpServer } from './http-server.ts';
+export type { ExtraRoutes, HttpServerDeps, WorkflowTools } from './http-deps.ts';
+export { createHttpServer, createProbeServer, type HttpServer } from './http-server.ts';

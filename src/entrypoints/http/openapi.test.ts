@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Ajv2020 as Ajv } from 'ajv/dist/2020.js';
+import { bodyExamples } from './openapi-examples.ts';
 import { openHttpGround } from '../../testing/http-ground.ts';
 
 interface Description {
@@ -33,6 +35,24 @@ describe('the description of the API', () => {
     expect(Object.keys(description.components.schemas)).toEqual(
       expect.arrayContaining(['Run', 'RunAnswer', 'ApiKey', 'ChatCompletionRequest']),
     );
+  });
+
+  it('shows bodies that its own schemas take, and says what answers there are', async () => {
+    const { app } = await openHttpGround();
+    const { paths, components } = (await app.inject('/openapi.json')).json<Description>();
+    const ajv = new Ajv({ strict: false, formats: { 'date-time': true } });
+    for (const [place, example] of Object.entries(bodyExamples)) {
+      const [method = '', path = ''] = place.split(' ');
+      const operation = paths[path]?.[method] as
+        | { requestBody: { content: Record<string, { schema: object; example: unknown }> } }
+        | undefined;
+      const body = operation?.requestBody.content['application/json'];
+      expect(body?.example, place).toEqual(example);
+      const valid = ajv.validate({ ...body?.schema, components }, example);
+      expect([place, valid, ajv.errors]).toEqual([place, true, null]);
+    }
+    expect(Object.keys(paths['/api/v1/teams/{id}']?.['delete']?.responses ?? {})).toEqual(['204', 'default']);
+    expect(JSON.stringify(paths['/api/v1/runs/{id}/events'])).toContain('text/event-stream');
   });
 
   it('has no reference that leads nowhere', async () => {

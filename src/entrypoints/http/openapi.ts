@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { bodyExamples } from './openapi-examples.ts';
 import type { HttpApp } from './http-deps.ts';
 
 const policy = [
@@ -14,6 +15,83 @@ const policy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+interface Operation {
+  requestBody?: { content?: Record<string, { schema?: unknown; example?: unknown }> };
+  responses?: Record<string, { description?: string; content?: unknown }>;
+}
+interface ApiDescription {
+  paths?: Record<string, Record<string, Operation>>;
+  components?: { schemas?: Record<string, unknown> };
+}
+
+const problem = {
+  type: 'object',
+  description: 'RFC 9457. `code` is one of the table of errors.',
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'What is wrong, in one sentence.' },
+    code: { type: 'string' },
+    retryable: { type: 'boolean' },
+    request_id: { type: 'string' },
+    issues: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          in: { type: 'string' },
+          path: { type: 'string', description: 'The field.' },
+          message: { type: 'string' },
+        },
+      },
+    },
+  },
+  required: ['type', 'title', 'status', 'detail', 'code', 'retryable'],
+};
+
+const descriptions: Readonly<Record<string, string>> = {
+  200: 'Done.',
+  201: 'Created.',
+  202: 'Accepted; it goes on.',
+  204: 'Done, with no body.',
+};
+
+/** Says of every answer what it is: deletions have no body, streams are events, errors are problems. */
+function describeAnswers<T extends object>(given: T): T {
+  const description = given as ApiDescription;
+  for (const [path, operations] of Object.entries(description.paths ?? {})) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const responses = { ...operation.responses };
+      if (method === 'delete' && responses['200'] !== undefined && responses['200'].content === undefined) {
+        responses['204'] = responses['200'];
+        delete responses['200'];
+      }
+      for (const [status, answer] of Object.entries(responses))
+        responses[status] = { ...answer, description: descriptions[status] ?? answer.description ?? '' };
+      if (path.endsWith('/events') && method === 'get')
+        responses['200'] = {
+          description: 'Server-sent events.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        };
+      if (path.startsWith('/api/'))
+        responses['default'] = {
+          description: 'What went wrong.',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        };
+      operation.responses = responses;
+      const body = operation.requestBody?.content?.['application/json'];
+      const example = bodyExamples[`${method} ${path}`];
+      if (body !== undefined && example !== undefined) body.example = example;
+    }
+  }
+  description.components = {
+    ...description.components,
+    schemas: { ...description.components?.schemas, Problem: problem },
+  };
+  return given;
+}
 
 /** Description of the API at `/openapi.json`, to be browsed at `/reference`. Add it before the routes it describes. */
 export async function addOpenApi(app: HttpApp, version: string): Promise<void> {
@@ -43,7 +121,7 @@ export async function addOpenApi(app: HttpApp, version: string): Promise<void> {
       const described = [transformed.schema.description, needed].filter((text) => text !== undefined);
       return { ...transformed, schema: { ...transformed.schema, description: described.join(' ') } };
     },
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (given) => describeAnswers(jsonSchemaTransformObject(given)),
   });
 
   let description: string | undefined;

@@ -3,7 +3,7 @@ import type { HttpApp, RouteDeps } from './http-deps.ts';
 const probes: ReadonlySet<string> = new Set(['/health', '/healthz', '/readyz', '/metrics']);
 
 /** One line and one measurement for each answered request. */
-export function logRequests(app: HttpApp, { logger, metrics }: RouteDeps): void {
+export function logRequests(app: HttpApp, { logger, metrics }: Pick<RouteDeps, 'logger' | 'metrics'>): void {
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     const { method } = request;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, fromSerializedError, isJsonObject, type Json } from '../../base/index.ts';
-import type { AgentOutput, AgentResponse } from '../../protocol/index.ts';
+import type { AgentOutput, AgentResponse, TeamOutput } from '../../protocol/index.ts';
 import { usageToWire, wireUsage } from './wire.ts';
 
 /** What the chat, invoke and execute routes answer with. */
@@ -18,6 +18,22 @@ export const runAnswer = z
     citations: z.array(z.unknown()).describe('Passages that the answer quotes.'),
   })
   .meta({ id: 'RunAnswer' });
+
+/** What the routes of teams answer with. */
+export const teamAnswer = runAnswer
+  .omit({ agent: true })
+  .extend({
+    team: z.string(),
+    mode: z.enum(['coordinate', 'route', 'collaborate', 'handoff']).optional(),
+    answered_by: z.string().optional().describe('route and handoff: the member whose answer this is.'),
+    choice: z.unknown().optional().describe('route: who chose that member, and why.'),
+    path: z.array(z.string()).optional().describe('handoff: who had control, in order.'),
+    spent: z.unknown().optional().describe('What was spent of `limits.budgetUsd`.'),
+    members: z.array(z.unknown()).describe('Who did what, in the order in which they began.'),
+  })
+  .meta({ id: 'TeamAnswer' });
+
+export type TeamAnswer = z.output<typeof teamAnswer>;
 
 export type RunAnswer = z.output<typeof runAnswer>;
 
@@ -59,5 +75,19 @@ export function answerOf(response: AgentResponse, agent: string): RunAnswer {
     execution_time_ms: response.executionTimeMs,
     usage: usageToWire(response.usage),
     citations: [...(output.citations ?? [])],
+  };
+}
+
+/** A team's completed response as callers get it. */
+export function teamAnswerOf(response: AgentResponse, team: string): TeamAnswer {
+  const { agent: _agent, ...answer } = answerOf(response, team);
+  const { members = [], team: work } = (
+    isJsonObject(response.output) ? response.output : {}
+  ) as Partial<TeamOutput>;
+  return {
+    ...answer,
+    team,
+    ...(work === undefined ? {} : { ...work, path: work.path === undefined ? undefined : [...work.path] }),
+    members: [...members],
   };
 }

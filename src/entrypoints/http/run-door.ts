@@ -1,19 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, toAppError, type JsonObject } from '../../base/index.ts';
 import type { SubmittedRun } from '../../engine/runs/index.ts';
-import type { AgentInput, AgentRequest, Scope } from '../../protocol/index.ts';
+import type { AgentInput, AgentRequest, AgentResponse, RunTarget, Scope } from '../../protocol/index.ts';
 import { startCallerWait } from './caller-wait.ts';
 import type { RouteDeps } from './http-deps.ts';
 import { toProblem } from './problem.ts';
-import { answerOf, failureOf, type RunAnswer } from './run-answer.ts';
+import { answerOf, failureOf, teamAnswerOf, type RunAnswer, type TeamAnswer } from './run-answer.ts';
 import { SseStream } from './sse-stream.ts';
 
 const longestKey = 255;
 const ownSession = /^ses_[0-9a-z]{1,64}$/;
 
-/** A call of an agent over HTTP. */
+/** A call of an agent or a team over HTTP. */
 export interface RunCall {
-  readonly agent: string;
   readonly input: AgentInput;
   readonly sessionId: string | undefined;
   readonly metadata: JsonObject;
@@ -31,8 +30,7 @@ function dedupeKeyOf(request: FastifyRequest): string | null {
 }
 
 /** Sessions of the platform's own naming are taken as they are; a caller's own names count for that caller only. */
-function sessionKeyOf(deps: RouteDeps, scope: Scope, sessionId: string | undefined): string {
-  if (sessionId === undefined) return deps.ids('ses');
+export function sessionKeyOf(scope: Scope, sessionId: string): string {
   if (!sessionId.startsWith('ses_')) return `http:${scope.principal}:${sessionId}`;
   if (ownSession.test(sessionId)) return sessionId;
   throw new AppError(
@@ -43,19 +41,20 @@ function sessionKeyOf(deps: RouteDeps, scope: Scope, sessionId: string | undefin
 
 /** Submits and names the run and its session in the answer's headers. */
 export async function submitRun(
-  deps: RouteDeps,
+  deps: Pick<RouteDeps, 'runs'>,
   request: FastifyRequest,
   reply: FastifyReply,
   agentRequest: Pick<AgentRequest, 'source' | 'target' | 'sessionKey' | 'metadata'> & {
-    readonly input: AgentInput;
+    readonly input: AgentInput | JsonObject;
+    readonly timeoutMs?: number | null;
   },
 ): Promise<SubmittedRun> {
   const submitted = await deps.runs.submit(request.scope, {
+    timeoutMs: null,
     ...agentRequest,
     input: { ...agentRequest.input },
     dedupeKey: dedupeKeyOf(request),
     replyTo: null,
-    timeoutMs: null,
   });
   reply.header('x-a33-run-id', submitted.runId);
   if (submitted.sessionId !== null) reply.header('x-a33-session-id', submitted.sessionId);
@@ -63,20 +62,47 @@ export async function submitRun(
 }
 
 /** Calls an agent and answers when its run has ended, or streams the run's events with the answer as the last one. */
-export async function callAgent(
+export function callAgent(
   deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  call: RunCall,
+  call: RunCall & { readonly agent: string },
 ): Promise<RunAnswer | void> {
+  const { agent } = call;
+  return callTarget(deps, request, reply, call, { kind: 'agent', name: agent }, (response) =>
+    answerOf(response, agent),
+  );
+}
+
+/** `callAgent` for a team. */
+export function callTeam(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  call: RunCall & { readonly team: string },
+): Promise<TeamAnswer | void> {
+  const { team } = call;
+  return callTarget(deps, request, reply, call, { kind: 'team', name: team }, (response) =>
+    teamAnswerOf(response, team),
+  );
+}
+
+async function callTarget<Answer extends object>(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { input, sessionId, metadata, stream }: RunCall,
+  target: RunTarget,
+  toAnswer: (response: AgentResponse) => Answer,
+): Promise<Answer | void> {
   const { runId } = await submitRun(deps, request, reply, {
     source: 'http',
-    target: { kind: 'agent', name: call.agent },
-    input: call.input,
-    sessionKey: sessionKeyOf(deps, request.scope, call.sessionId),
-    metadata: call.metadata,
+    target,
+    input,
+    sessionKey: sessionId === undefined ? deps.ids('ses') : sessionKeyOf(request.scope, sessionId),
+    metadata,
   });
-  if (call.stream) return streamRun(deps, request, reply, runId, call.agent);
+  if (stream) return streamRun(deps, request, reply, runId, toAnswer);
 
   const seconds = deps.config.API_WAIT_TIMEOUT_SECONDS;
   const wait = startCallerWait(deps, reply, {
@@ -92,18 +118,19 @@ export async function callAgent(
     const response = await deps.runs.response(request.scope, runId, wait);
     const failure = failureOf(response);
     if (failure !== undefined) throw failure;
-    return answerOf(response, call.agent);
+    return toAnswer(response);
   } finally {
     wait.clear();
   }
 }
 
-async function streamRun(
+/** Streams the events of a run, then `done` with the answer, or `error`. */
+export async function streamRun(
   deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
   runId: string,
-  agent: string,
+  toAnswer: (response: AgentResponse) => object,
 ): Promise<void> {
   const wait = startCallerWait(deps, reply);
   const stream = new SseStream(reply, deps.clock);
@@ -123,7 +150,7 @@ async function streamRun(
     const response = await deps.runs.response(request.scope, runId, wait);
     const failure = failureOf(response);
     if (failure !== undefined) await tell(failure);
-    else await stream.send({ event: 'done', data: JSON.stringify(answerOf(response, agent)) });
+    else await stream.send({ event: 'done', data: JSON.stringify(toAnswer(response)) });
   } catch (error) {
     if (!wait.gone) await tell(toAppError(error));
   } finally {

@@ -7,7 +7,7 @@ const stuckMs = 60_000;
 
 /** One server-sent event; `data` is JSON, so it has no line breaks. */
 export interface SseEvent {
-  readonly id?: number;
+  readonly id?: number | string;
   readonly event?: string;
   readonly data: string;
 }

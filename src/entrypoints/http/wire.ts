@@ -25,6 +25,7 @@ export const wireRun = z
     status: z.enum(runStatuses),
     session_id: z.string().nullable(),
     parent_run_id: z.string().nullable(),
+    root_run_id: z.string().describe('The outermost run above it, or itself.'),
     source: z.string(),
     principal: z.string(),
     attempts: z.number(),
@@ -35,6 +36,9 @@ export const wireRun = z
     started_at: time.nullable(),
     ended_at: time.nullable(),
     metadata: json,
+    forked_from: z.string().nullable().describe('The run whose finished steps it began with.'),
+    forked_at_step: z.string().nullable().describe('The first step that it did itself.'),
+    effects: z.enum(['on', 'off']).describe('off: it may change nothing outside.'),
   })
   .meta({ id: 'Run' });
 
@@ -109,6 +113,7 @@ export function runToWire(run: RunView): Wire<typeof wireRun> {
     status: run.status,
     session_id: run.sessionId,
     parent_run_id: run.parentRunId,
+    root_run_id: run.rootRunId,
     source: run.source,
     principal: run.principal,
     attempts: run.attempts,
@@ -119,6 +124,9 @@ export function runToWire(run: RunView): Wire<typeof wireRun> {
     started_at: run.startedAt,
     ended_at: run.endedAt,
     metadata: run.metadata,
+    forked_from: run.forkedFrom,
+    forked_at_step: run.forkedAtStep,
+    effects: run.effects,
   };
 }
 

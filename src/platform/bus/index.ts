@@ -1,2 +1,3 @@
 export type * from './bus.ts';
 export { InProcessBus } from './in-process-bus.ts';
+export { compilePattern } from './subject.ts';

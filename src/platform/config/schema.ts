@@ -27,6 +27,9 @@ const serviceAddress = (schemes: readonly string[]) =>
     })
     .optional();
 
+/** What a process can do beside accepting requests. */
+const processRoles: readonly string[] = ['runs', 'deliveries', 'automation'];
+
 /** Every setting, by the name of its environment variable. Values come from the environment, then from `.env`. */
 export const configSchema = z.object({
   AGENT33_ENV: z
@@ -40,7 +43,38 @@ export const configSchema = z.object({
       'Folder for the embedded database, credentials and generated schemas; relative to the project.',
     ),
   AGENT33_BOOTSTRAP_KEY: optionalSecret.describe('Admin API key to use instead of a generated one (a33_…).'),
-  AGENT33_WORKER: flag.default(true).describe('Does this process execute runs? false: it only accepts them.'),
+  AGENT33_WORKER: flag
+    .default(true)
+    .describe(
+      'Does `serve` work on queues too? false: it only accepts, and `agent33 worker` processes work.',
+    ),
+  AGENT33_QUEUES: list
+    .refine((names) => names.every((name) => processRoles.includes(name)))
+    .meta({ expects: `a comma-separated list of ${processRoles.join(', ')}` })
+    .describe(`Queues that this process works on: ${processRoles.join(', ')}; all when left out.`),
+  AGENT33_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .meta({ expects: 'a whole number from 1' })
+    .describe(
+      "Runs that this process executes side by side; the project's `runs.concurrency` when left out.",
+    ),
+  AGENT33_WORKER_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address on which `agent33 worker` answers probes when it has a port.'),
+  AGENT33_WORKER_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .describe(
+      'Port on which `agent33 worker` answers /healthz, /readyz, /health and /metrics; none by default.',
+    ),
   API_HOST: z
     .string()
     .default('127.0.0.1')

@@ -7,4 +7,4 @@ export {
   type Readiness,
 } from './health.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
-export { Redactor } from './redactor.ts';
+export { isSecretKey, redactedText, Redactor } from './redactor.ts';

@@ -54,6 +54,9 @@ export function createMetrics(options: { version: string; processMetrics?: boole
     channelUp: gauge('channel_up', 'Is the channel connected?', ['channel']),
     queueDepth: gauge('queue_depth', 'Waiting jobs.', ['queue']),
     deadLetters: gauge('dead_letters', 'Unresolved dead letters.', ['kind']),
+    scheduleSlots: counter('schedule_slots_total', 'Slots of schedules by what became of them.', ['outcome']),
+    scheduleLag: histogram('schedule_lag_seconds', 'Start of a slot after it was due.', []),
+    sensorEvents: counter('sensor_events_total', 'What sensors saw, by type of sensor.', ['type']),
     oldestRequestAge: gauge(
       'oldest_unanswered_request_seconds',
       'Age of the oldest request without a response.',

@@ -10,6 +10,14 @@ const shapes: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${redactedText}`],
   [/(:\/\/[^/\s:@"]*):[^/\s@"]+@/g, `$1:${redactedText}@`],
   [/\b\d{6,}:[A-Za-z0-9_-]{30,}/g, redactedText],
+  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, redactedText],
+  [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, redactedText],
+  [/\bgh[pousr]_[A-Za-z0-9]{20,}/g, redactedText],
+  [/\bgithub_pat_\w{20,}/g, redactedText],
+  [/\bxox[abeprs]-[A-Za-z0-9-]{10,}/g, redactedText],
+  [/\bAIza[\w-]{35}/g, redactedText],
+  [/\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}/g, redactedText],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, redactedText],
 ];
 
 const secretKey =

@@ -5,7 +5,7 @@ import type { Database, Storage } from '../storage/index.ts';
 import { createJobId } from './job-id.ts';
 import { JobLeases } from './job-leases.ts';
 import { QueuePump } from './queue-pump.ts';
-import type { Queue, QueueConsumer, QueueJob, QueueName, SendJob } from './queue.ts';
+import type { Queue, QueueConsumer, QueueJob, QueueName, SendJob, StuckJob } from './queue.ts';
 
 export interface PgBossQueueDeps {
   readonly storage: Storage;
@@ -171,6 +171,44 @@ export class PgBossQueue implements Queue {
       this.#deps.storage.db,
     );
     return new Set(rows.map(({ id }) => id));
+  }
+
+  async stuck(failures: number): Promise<readonly StuckJob[]> {
+    const { rows } = await sql<{
+      id: string;
+      name: QueueName;
+      key: string | null;
+      data: JsonObject;
+      failures: number;
+      error: string | null;
+    }>`
+      select id, name, singleton_key as key, data, retry_count + (state = 'failed')::int as failures,
+        output ->> 'message' as error
+      from pgboss.job where name = any(${[...queueNames]}) and (state = 'failed' or (state = 'retry' and retry_count >= ${failures}::int))
+      order by created_on limit 200`.execute(this.#deps.storage.db);
+    return rows.map(({ name, key, data, error, ...row }) => ({
+      ...row,
+      queue: name,
+      key: key ?? '',
+      payload: data,
+      error: error ?? 'no reason was given',
+    }));
+  }
+
+  async retryNow(queue: QueueName, jobId: string, trx: Transaction<Database>): Promise<boolean> {
+    const { numAffectedRows } = await sql`
+      update pgboss.job set state = 'retry', start_after = now(), completed_on = null
+      where name = ${queue} and id = ${jobId}::uuid and state in ('created', 'retry', 'failed')`.execute(trx);
+    if (this.#channel !== undefined) await this.#deps.storage.notify(trx, this.#channel, queue);
+    return numAffectedRows === 1n;
+  }
+
+  async remove(queue: QueueName, jobId: string, trx: Transaction<Database>): Promise<boolean> {
+    const { numAffectedRows } = await sql`
+      delete from pgboss.job
+      where name = ${queue} and id = ${jobId}::uuid and state in ('created', 'retry', 'failed')`.execute(trx);
+    if (this.#channel !== undefined) await this.#deps.storage.notify(trx, this.#channel, queue);
+    return numAffectedRows === 1n;
   }
 
   async depth(queue: QueueName): Promise<{ waiting: number; active: number }> {

@@ -26,6 +26,17 @@ export interface SendJob {
   readonly notBefore?: Date;
 }
 
+/** A job that keeps failing, or has failed for good, and so holds back its key. */
+export interface StuckJob {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly key: string;
+  readonly payload: JsonObject;
+  readonly failures: number;
+  /** What it failed with last. */
+  readonly error: string;
+}
+
 /** A running pump over one queue. */
 export interface QueueConsumer {
   /** Look for jobs now: call it after the commit of a `send` in this process. */
@@ -60,6 +71,12 @@ export interface Queue extends Service {
   release(queue: QueueName, jobIds: readonly string[]): Promise<number>;
   /** Which of these jobs still exist and are not settled? */
   pending(queue: QueueName, jobIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Jobs that failed at least `failures` times in a row, at most 200. */
+  stuck(failures: number): Promise<readonly StuckJob[]>;
+  /** Lets a stuck job be taken at once, within the transaction. False when it is under way or done. */
+  retryNow(queue: QueueName, jobId: string, trx: Transaction<Database>): Promise<boolean>;
+  /** Removes a job that is not under way, within the transaction; its key goes on. False when there is none. */
+  remove(queue: QueueName, jobId: string, trx: Transaction<Database>): Promise<boolean>;
   /** Jobs that wait or run, by queue. */
   depth(queue: QueueName): Promise<{ waiting: number; active: number }>;
   health(signal: AbortSignal): Promise<HealthReport>;

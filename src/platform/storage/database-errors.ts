@@ -34,6 +34,8 @@ const unavailable =
   /^(08...|57P0[1-5]|53300|25P0[34]|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ENOENT)$/;
 const lostConnection =
   /connection terminated|timeout exceeded when trying to connect|connection timeout|client has encountered a connection error|client was closed|not queryable|query read timeout|cannot use a pool after/i;
+// A deadlock was broken at this transaction's cost, or it could not be put in an order with others: nothing was done.
+const outvoted = /^40(?:P01|001)$/;
 const noSpace = /no space left|ENOSPC/i;
 
 function codeOf(error: Error): string {
@@ -53,6 +55,11 @@ export function toStorageError(error: unknown): unknown {
   const code = codeOf(error);
   if (isDiskFull({ code, message: error.message })) {
     return new AppError('storage_full', 'The disk of the database is full; free some space.', {
+      cause: error,
+    });
+  }
+  if (outvoted.test(code)) {
+    return new AppError('storage_unavailable', 'The database gave way to another transaction; try again.', {
       cause: error,
     });
   }

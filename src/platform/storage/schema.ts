@@ -1,21 +1,32 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { Generated } from 'kysely';
 import type { Json, JsonObject, SerializedError } from '../../base/index.ts';
 import type {
   AgentRequest,
+  ApprovalCapacity,
+  ApprovalKind,
+  ApprovalNotice,
+  ApprovalStatus,
   ReplyAddress,
+  RunEffects,
   RunEvent,
   RunStatus,
   StepKind,
   TargetKind,
   ChatMessage,
 } from '../../protocol/index.ts';
+import type {
+  DeadLettersTable,
+  EventsTable,
+  ScheduleSlotsTable,
+  ScheduleStateTable,
+  SensorStateTable,
+} from './automation-tables.ts';
+import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
+import type { WorkersTable } from './workers-table.ts';
 
-/** A `timestamptz` column: read as Date, written as Date or ISO text. */
-type Timestamp = ColumnType<Date, Date | string, Date | string>;
-type NullableTimestamp = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
-/** A `jsonb` column: read parsed, written as JSON text. */
-export type JsonColumn<T> = ColumnType<T, string, string>;
-type NullableJsonColumn<T> = ColumnType<T | null, string | null | undefined, string | null>;
+export type * from './automation-tables.ts';
+export type { JsonColumn } from './columns.ts';
+export type { WorkersTable } from './workers-table.ts';
 
 /** One accepted request. Its unique (tenant, source, dedupe_key) makes a second delivery the same request. */
 export interface InboxTable {
@@ -40,6 +51,8 @@ export interface RunsTable {
   parent_step_key: string | null;
   /** The run that holds the queue job: itself, or the outermost parent. */
   root_run_id: string;
+  /** 0 for a root run, 1 for its children, … */
+  depth: Generated<number>;
   target_kind: TargetKind;
   target_name: string;
   /** Hash of the definition that the run started with; null until the first claim. */
@@ -65,11 +78,20 @@ export interface RunsTable {
   /** Why a waiting run waits: step keys. */
   waiting_for: NullableJsonColumn<readonly string[]>;
   deadline_at: NullableTimestamp;
+  /** While the tree of the run waits for people: what was left until the deadline when the first of them was asked. */
+  time_left_ms: number | null;
   cancel_requested_at: NullableTimestamp;
   created_at: Timestamp;
   started_at: NullableTimestamp;
   ended_at: NullableTimestamp;
   format: Generated<number>;
+  /** The run whose finished steps this one began with. */
+  forked_from: string | null;
+  /** The first step that it did itself. */
+  forked_at_step: string | null;
+  effects: Generated<RunEffects>;
+  /** The session whose past a fork sees without being part of it. */
+  history_session_id: string | null;
 }
 
 export interface RunStepsTable {
@@ -81,7 +103,12 @@ export interface RunStepsTable {
   digest: string;
   epoch: number;
   attempts: Generated<number>;
+  /** Null for a large output, which is in the blob store. */
   output: NullableJsonColumn<Json>;
+  /** Key of a large output in the blob store: its JSON text. */
+  output_blob: string | null;
+  /** Size of the output's JSON text. */
+  output_bytes: number | null;
   error: NullableJsonColumn<SerializedError>;
   input_tokens: Generated<number>;
   output_tokens: Generated<number>;
@@ -120,6 +147,42 @@ export interface RunSignalsTable {
   created_at: Timestamp;
 }
 
+/** What a person is asked, and what came of it. */
+export interface ApprovalsTable {
+  id: string;
+  tenant: string;
+  run_id: string;
+  root_run_id: string;
+  step_key: string;
+  kind: ApprovalKind;
+  title: string;
+  message: string;
+  subject: NullableJsonColumn<{ readonly action: string; readonly arguments: Json }>;
+  /** SHA-256 of the canonical JSON of `subject`, hex. */
+  subject_hash: string;
+  answer_schema: NullableJsonColumn<JsonObject>;
+  approvers: JsonColumn<readonly string[]>;
+  escalate_to: JsonColumn<readonly string[]>;
+  default_decision: 'approve' | 'reject' | 'fail';
+  /** Principal of the run that asks. */
+  requested_by: string;
+  status: ApprovalStatus;
+  answer: NullableJsonColumn<Json>;
+  comment: string | null;
+  decided_by: string | null;
+  decided_as: ApprovalCapacity | null;
+  decided_at: NullableTimestamp;
+  deadline_at: NullableTimestamp;
+  remind_at: NullableTimestamp;
+  remind_every_ms: number | null;
+  reminders: Generated<number>;
+  escalate_at: NullableTimestamp;
+  escalated_at: NullableTimestamp;
+  /** The chat that the root run came from. */
+  reply_to: NullableJsonColumn<ReplyAddress>;
+  created_at: Timestamp;
+}
+
 export interface SessionsTable {
   id: string;
   tenant: string;
@@ -145,15 +208,18 @@ export interface MessagesTable {
   created_at: Timestamp;
 }
 
-/** Exactly one response per request, written in the transaction that ends the run. */
+/** What goes out: exactly one response per request, written in the transaction that ends the run, and notices before it. */
 export interface OutboxTable {
   id: string;
   tenant: string;
+  kind: Generated<'response' | 'notice'>;
   request_id: string;
   run_id: string;
   reply_to: NullableJsonColumn<ReplyAddress>;
-  /** The `AgentResponse`. */
-  response: JsonColumn<JsonObject>;
+  /** The `AgentResponse`; `null` for a notice. */
+  response: NullableJsonColumn<JsonObject>;
+  /** What people are told of an approval; `null` for a response. */
+  notice: NullableJsonColumn<ApprovalNotice>;
   /** `none`: nobody to deliver to. `unknown`: sent, but the platform's answer was lost. */
   status: 'none' | 'queued' | 'sending' | 'sent' | 'failed' | 'unknown';
   /** Chunks that the platform has accepted. */
@@ -163,18 +229,6 @@ export interface OutboxTable {
   last_error: string | null;
   created_at: Timestamp;
   sent_at: NullableTimestamp;
-}
-
-export interface DeadLettersTable {
-  id: string;
-  tenant: string;
-  kind: 'run' | 'delivery';
-  ref_id: string;
-  reason: string;
-  error: NullableJsonColumn<SerializedError>;
-  created_at: Timestamp;
-  resolved_at: NullableTimestamp;
-  resolution: string | null;
 }
 
 /** Definitions created through the API, every version; the newest undeleted one counts. */
@@ -225,13 +279,11 @@ export interface ChannelStateTable {
   updated_at: Timestamp;
 }
 
-/** Processes that execute runs; one whose heartbeat is too old is dead and its runs are taken over. */
-export interface WorkersTable {
-  id: string;
-  host: string;
-  pid: number;
-  started_at: Timestamp;
-  heartbeat_at: Timestamp;
+/** Bytes too large for the row that refers to them, where the database is the blob store. */
+export interface BlobsTable {
+  key: string;
+  bytes: Uint8Array;
+  stored_at: Timestamp;
 }
 
 /** All tables. */
@@ -242,13 +294,19 @@ export interface Database {
   run_events: RunEventsTable;
   run_waits: RunWaitsTable;
   run_signals: RunSignalsTable;
+  approvals: ApprovalsTable;
   sessions: SessionsTable;
   messages: MessagesTable;
   outbox: OutboxTable;
   dead_letters: DeadLettersTable;
+  schedule_state: ScheduleStateTable;
+  schedule_slots: ScheduleSlotsTable;
+  sensor_state: SensorStateTable;
+  events: EventsTable;
   definitions: DefinitionsTable;
   definition_snapshots: DefinitionSnapshotsTable;
   api_keys: ApiKeysTable;
   channel_state: ChannelStateTable;
   workers: WorkersTable;
+  blobs: BlobsTable;
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { definitionVersion, durationMs, metadata } from './metadata.ts';
+import { approvalSpec } from './approval.ts';
+import { definitionName, definitionVersion, durationMs, metadata } from './metadata.ts';
 
-const modelSpec = z
+export const modelSpec = z
   .union([
     z.string().min(1),
     z.strictObject({
@@ -48,10 +49,32 @@ const toolUse = z
       write: z.boolean().default(false).describe('file_ops: may it write?'),
       collection: z.string().min(1).optional().describe('knowledge_search: the one collection it searches.'),
       timeout: durationMs.optional().describe('Longest time of one call.'),
+      approval: z
+        .union([
+          z
+            .enum(['always', 'never'])
+            .transform((when) => (when === 'always' ? approvalSpec.parse({}) : undefined)),
+          approvalSpec,
+        ])
+        .optional()
+        .describe(
+          'always, or how a person is asked: each call waits for a decision about its exact arguments.',
+        ),
     }),
   ])
   .transform((value) =>
     typeof value === 'string' ? { name: value, domains: [], paths: [], write: false } : value,
+  );
+
+const delegate = z
+  .strictObject({
+    agent: definitionName.optional(),
+    team: definitionName.optional(),
+    workflow: definitionName.optional(),
+  })
+  .refine(
+    (value) => [value.agent, value.team, value.workflow].filter((name) => name !== undefined).length === 1,
+    'expected exactly one of agent, team, workflow',
   );
 
 const knowledgeUse = z
@@ -67,7 +90,11 @@ const knowledgeUse = z
 const limits = z
   .strictObject({
     maxSteps: z.int().min(1).max(100).default(12).describe('Most model calls in one run.'),
-    timeout: durationMs.default(300_000).describe('Longest life of one run.'),
+    timeout: durationMs
+      .optional()
+      .describe(
+        'Longest life of one run, waits included: 5m when left out, 7d where it may wait for people.',
+      ),
     maxToolCalls: z.int().min(0).max(1000).default(50).describe('Most tool calls in one run.'),
     parallelTools: z
       .int()
@@ -110,6 +137,15 @@ const agentSpec = z.strictObject({
     .default({})
     .describe('Values for {{ … }} in the instructions.'),
   tools: z.array(toolUse).default([]).describe('Tools the agent may call; none when left out.'),
+  delegates: z
+    .array(delegate)
+    .max(50)
+    .default([])
+    .describe('Agents, teams and workflows that the agent may give work to; each is a tool for it.'),
+  askPeople: z
+    .union([z.boolean().transform((may) => (may ? approvalSpec.parse({}) : undefined)), approvalSpec])
+    .optional()
+    .describe('May the agent ask a person and wait for the answer?'),
   knowledge: z.array(knowledgeUse).default([]).describe('Collections that knowledge_search may read.'),
   memory,
   limits,
@@ -134,3 +170,4 @@ export type AgentDefinition = z.output<typeof agentDefinition>;
 export type AgentSpec = z.output<typeof agentSpec>;
 export type ModelSpec = NonNullable<AgentSpec['model']>;
 export type ToolUse = AgentSpec['tools'][number];
+export type Delegate = AgentSpec['delegates'][number];

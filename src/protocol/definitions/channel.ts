@@ -34,6 +34,12 @@ const channelSpec = z.strictObject({
       groups: z.enum(['open', 'allowlist', 'disabled']).default('disabled'),
       users: z.array(z.string()).default([]).describe('Allowed user ids. An empty list denies.'),
       chats: z.array(z.string()).default([]).describe('Allowed group ids. An empty list denies.'),
+      approvers: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'User ids that may decide by chat what this channel asked and no approver is named for. An empty list: nobody.',
+        ),
       requireMention: z
         .boolean()
         .default(true)

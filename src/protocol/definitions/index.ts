@@ -1,18 +1,42 @@
 import { agentDefinition, type AgentDefinition } from './agent.ts';
 import { channelDefinition, type ChannelDefinition } from './channel.ts';
 import { projectDefinition, type ProjectDefinition } from './project.ts';
+import { scheduleDefinition, type ScheduleDefinition } from './schedule.ts';
+import { sensorDefinition, type SensorDefinition } from './sensor.ts';
+import { teamDefinition, type TeamDefinition } from './team.ts';
+import { workflowDefinition, type WorkflowDefinition } from './workflow.ts';
 
 export * from './agent.ts';
+export * from './approval.ts';
 export * from './channel.ts';
 export * from './metadata.ts';
 export * from './project.ts';
+export * from './schedule.ts';
+export * from './sensor.ts';
+export * from './target.ts';
+export * from './team.ts';
+export * from './workflow.ts';
 
 /** Every kind of definition file with its schema and its folder in a project. */
 export const definitionKinds = {
   Agent: { schema: agentDefinition, folder: 'agents', legacyFolder: 'agent-definitions' },
+  Team: { schema: teamDefinition, folder: 'teams', legacyFolder: undefined },
+  Workflow: { schema: workflowDefinition, folder: 'workflows', legacyFolder: 'workflow-definitions' },
+  Schedule: { schema: scheduleDefinition, folder: 'schedules', legacyFolder: undefined },
+  Sensor: { schema: sensorDefinition, folder: 'sensors', legacyFolder: undefined },
   Channel: { schema: channelDefinition, folder: 'channels', legacyFolder: undefined },
   Project: { schema: projectDefinition, folder: undefined, legacyFolder: undefined },
 } as const;
 
 export type DefinitionKind = keyof typeof definitionKinds;
-export type Definition = AgentDefinition | ChannelDefinition | ProjectDefinition;
+export type Definition =
+  | AgentDefinition
+  | TeamDefinition
+  | WorkflowDefinition
+  | ScheduleDefinition
+  | SensorDefinition
+  | ChannelDefinition
+  | ProjectDefinition;
+
+/** The definition of one kind. */
+export type DefinitionOf<K extends DefinitionKind> = Extract<Definition, { kind: K }>;

@@ -37,6 +37,22 @@ export const projectDefinition = z
               .array(z.string())
               .default([])
               .describe('Hosts or CIDRs on private networks that outgoing calls may reach.'),
+            domains: z
+              .array(z.string().min(1))
+              .default([])
+              .describe('Hosts that http_request steps of every workflow may call, such as api.example.com.'),
+          })
+          .prefault({}),
+        commands: z
+          .strictObject({
+            allow: z
+              .array(z.string().min(1))
+              .default([])
+              .describe('Programs that run_command steps may execute. An empty list denies.'),
+            environment: z
+              .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/))
+              .default([])
+              .describe("Variables of the server's environment that they get beside PATH, HOME and LANG."),
           })
           .prefault({}),
         runs: z

@@ -1,3 +1,4 @@
+export { blobStoreContract, type BlobStoreFixture } from './blob-store-contract.ts';
 export { busContract } from './bus-contract.ts';
 export { channelContract, type ChannelContractGround } from './channel-contract.ts';
 export { llmProviderContract, type ProviderHarness } from './llm-provider-contract.ts';

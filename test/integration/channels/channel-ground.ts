@@ -20,6 +20,7 @@ import {
   type ChannelHubDeps,
 } from '../../../src/entrypoints/channels/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
+import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
 import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import { channelDefinition, type ChannelDefinition, type Scope } from '../../../src/protocol/index.ts';
@@ -77,7 +78,8 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   await queue.start();
   const executor = new EchoExecutor();
   const metrics = createMetrics({ version: 'test', processMetrics: false });
-  const shared = { storage, queue, clock: systemClock, ids, logger: silentLogger, metrics };
+  const blobs = new TableBlobStore({ storage, clock: systemClock });
+  const shared = { storage, blobs, queue, clock: systemClock, ids, logger: silentLogger, metrics };
   const settings = { ...defaultRunEngineSettings, drainMs: 200 };
   const runs = new RunEngine({ ...shared, executors: { agent: executor }, settings });
   await runs.start();
@@ -109,6 +111,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
         ...shared,
         clock: hastyClock,
         runs,
+        approvals: runs.approvals,
         createEgress: createDirectEgress,
         allowPrivate: ['127.0.0.1'],
         ...deps,
@@ -140,6 +143,7 @@ export function breakable(runs: RunService): RunService & { broken: boolean; ref
     },
     response: (...given) => runs.response(...given),
     events: (...given) => runs.events(...given),
+    treeEvents: (...given) => runs.treeEvents(...given),
     cancel: (...given) => runs.cancel(...given),
     signal: (...given) => runs.signal(...given),
   };

@@ -75,6 +75,27 @@ describe('agent33 on the command line', () => {
       status: 'completed',
     });
     expect((await shell.run('runs', 'steps', ran.run_id)).out).toContain('tool:1:0');
+    expect(await shell.run('runs', 'replay', ran.run_id)).toMatchObject({
+      code: 0,
+      out: 'identical: 3 steps answered from the journal\n',
+    });
+    const fork = await shell.run(
+      ...`runs fork ${ran.run_id} --from model:2 --set steps.tool:1:0.output.content=99`.split(' '),
+    );
+    const forkId = fork.out.trim();
+    expect(forkId).toMatch(/^run_/);
+    await expect
+      .poll(async () => (await shell.json<{ status: string }>('runs', 'show', forkId)).status, {
+        timeout: 30_000,
+      })
+      .toBe('completed');
+    const diff = await shell.run('runs', 'diff', ran.run_id, forkId);
+    expect(diff.out).toMatch(/≠ {2}tool:1:0 .* content/);
+    expect(diff.out).toContain('calculator: 99');
+    expect((await shell.run('runs', 'resume', ran.run_id)).code).toBe(5);
+    expect((await shell.run('runs', 'retry', ran.run_id)).code).toBe(5);
+    await shell.run('runs', 'export', ran.run_id, '--cassette', 'cassettes/six.json');
+    expect(await shell.run('test')).toMatchObject({ code: 0, err: '1 passed\n' });
     const [session] = await shell.json<{ id: string }[]>('sessions', 'list');
     expect(await shell.run('sessions', 'show', session?.id ?? '')).toMatchObject({ code: 0 });
     expect(await shell.run('sessions', 'delete', session?.id ?? '')).toMatchObject({ code: 0 });
@@ -148,7 +169,7 @@ describe('agent33 on the command line', () => {
     server = shell.spawn('serve', '--port', '0');
     const again = await untilSaid(server, /curl /);
     expect(again).not.toContain('shown this once');
-    expect(await shell.json<unknown[]>('runs', 'list')).toHaveLength(2);
+    expect(await shell.json<unknown[]>('runs', 'list')).toHaveLength(3);
   });
 });
 

@@ -8,6 +8,15 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FakeTelegram } from '../../../src/testing/channels.ts';
 
+/** What a model is asked: its name, and the conversation. */
+export interface ModelQuestion {
+  readonly model: string;
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+}
+
+/** What a model says: a text, or one call of a tool. */
+export type ModelSaying = string | { readonly call: string; readonly arguments: object };
+
 export const adminKey = 'a33_crashkey_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
 
 /** The world outside of the server under test: its model, the target of its effects, its client. */
@@ -16,10 +25,13 @@ export class CrashGround {
   readonly modelCalls = new Map<string, number>();
   /** Effects by idempotency key. */
   readonly effects = new Map<string, number>();
+  /** What the effects were about, in their order, once for each key: as a target does that honours them. */
+  readonly notes: string[] = [];
   /** Requests in the order in which their first model call came, by session. */
   readonly order: string[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #root: string;
+  readonly #think: ((question: ModelQuestion) => ModelSaying) | undefined;
   #outside: Server | undefined;
   #child: ChildProcess | undefined;
   #restarting: Promise<void> | undefined;
@@ -27,19 +39,43 @@ export class CrashGround {
   url = '';
 
   /** `root`: the tree whose server is started; this one when left out. */
-  constructor(options: { env?: Readonly<Record<string, string>>; root?: string } = {}) {
+  constructor(
+    options: {
+      env?: Readonly<Record<string, string>>;
+      root?: string;
+      /** Speaks for all models; left out: one call of `effect`, then a text. Calls are counted as `model/messages`. */
+      think?: (question: ModelQuestion) => ModelSaying;
+    } = {},
+  ) {
     this.#env = options.env ?? {};
+    this.#think = options.think;
     this.#root = options.root ?? path.join(import.meta.dirname, '../../..');
   }
 
-  /** Makes the project, with a Telegram channel when asked for, and starts the world around the server. */
-  async open(telegram?: FakeTelegram): Promise<void> {
+  /** The project's folder. */
+  get projectDir(): string {
+    return this.#projectDir;
+  }
+
+  /** Makes the project, with a Telegram channel and more files when asked for, and starts the world around the server. */
+  async open({
+    telegram,
+    files = {},
+  }: {
+    telegram?: FakeTelegram;
+    files?: Readonly<Record<string, string>>;
+  } = {}): Promise<void> {
     this.#projectDir = await mkdtemp(path.join(tmpdir(), 'agent33-crash-'));
     await mkdir(path.join(this.#projectDir, 'agents'));
     await writeFile(
       path.join(this.#projectDir, 'agents/worker.yaml'),
       'apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: worker }\nspec: { model: openai/m, tools: [effect] }\n',
     );
+    for (const [name, content] of Object.entries(files)) {
+      const file = path.join(this.#projectDir, name);
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, content);
+    }
     if (telegram !== undefined) {
       await mkdir(path.join(this.#projectDir, 'channels'));
       await writeFile(
@@ -53,27 +89,33 @@ export class CrashGround {
       request.on('end', () => {
         const body = Buffer.concat(chunks).toString();
         if (request.url === '/effect') {
+          if (!this.effects.has(body))
+            this.notes.push(decodeURIComponent(String(request.headers['x-note'] ?? '')));
           this.effects.set(body, (this.effects.get(body) ?? 0) + 1);
           response.end('ok');
           return;
         }
-        const { messages } = JSON.parse(body) as { messages: { role: string; content: string }[] };
-        const user = messages.findLast((message) => message.role === 'user')?.content ?? '';
-        const answered = messages.at(-1)?.role === 'tool';
-        const key = `${user}/${answered ? 2 : 1}`;
-        if (!this.modelCalls.has(key) && !answered) this.order.push(user);
-        this.modelCalls.set(key, (this.modelCalls.get(key) ?? 0) + 1);
-        const delta = answered
-          ? { content: `answer to ${user}` }
-          : {
-              tool_calls: [
-                { index: 0, id: 'c1', type: 'function', function: { name: 'effect', arguments: '{}' } },
-              ],
-            };
+        const question = JSON.parse(body) as ModelQuestion;
+        const saying = this.#think === undefined ? this.#worker(question) : this.#scripted(question);
+        const delta =
+          typeof saying === 'string'
+            ? { content: saying }
+            : {
+                tool_calls: [
+                  {
+                    index: 0,
+                    id: `c${question.messages.length}`,
+                    type: 'function',
+                    function: { name: saying.call, arguments: JSON.stringify(saying.arguments) },
+                  },
+                ],
+              };
         const chunk = { id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm' };
         const end = {
           ...chunk,
-          choices: [{ index: 0, delta: {}, finish_reason: answered ? 'stop' : 'tool_calls' }],
+          choices: [
+            { index: 0, delta: {}, finish_reason: typeof saying === 'string' ? 'stop' : 'tool_calls' },
+          ],
           usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
         };
         response.setHeader('content-type', 'text/event-stream');
@@ -84,6 +126,21 @@ export class CrashGround {
     });
     this.#outside.listen(0, '127.0.0.1');
     await once(this.#outside, 'listening');
+  }
+
+  #worker({ messages }: ModelQuestion): ModelSaying {
+    const user = messages.findLast((message) => message.role === 'user')?.content ?? '';
+    const answered = messages.at(-1)?.role === 'tool';
+    const key = `${user}/${answered ? 2 : 1}`;
+    if (!this.modelCalls.has(key) && !answered) this.order.push(user);
+    this.modelCalls.set(key, (this.modelCalls.get(key) ?? 0) + 1);
+    return answered ? `answer to ${user}` : { call: 'effect', arguments: {} };
+  }
+
+  #scripted(question: ModelQuestion): ModelSaying {
+    const key = `${question.model}/${question.messages.filter(({ role }) => role !== 'system').length}`;
+    this.modelCalls.set(key, (this.modelCalls.get(key) ?? 0) + 1);
+    return this.#think?.(question) ?? '';
   }
 
   /** Starts the server; resolves with false when it ended (at a failpoint) before it was ready. */

@@ -7,15 +7,20 @@ import { z } from 'zod';
 const [projectDir = '', effectUrl = '', failpoint = '', nth = '1'] = process.argv.slice(2);
 let reached = 0;
 
-/** Tells the test that it happened, under a key that is the same for every attempt. */
+/** Tells the test that it happened, under a key that is the same for every attempt. Its answer is a large one: a blob. */
 const effect = defineTool({
   name: 'effect',
   description: 'Does something outside.',
-  parameters: z.strictObject({}),
+  parameters: z.strictObject({ note: z.string().optional() }),
   effect: 'keyed',
-  execute: async (_parameters, context) => {
-    await fetch(effectUrl, { method: 'POST', body: context.idempotencyKey });
-    return ToolResult.ok('done');
+  maxOutputChars: 100_000,
+  execute: async ({ note = '' }, context) => {
+    await fetch(effectUrl, {
+      method: 'POST',
+      headers: { 'x-note': encodeURIComponent(note) },
+      body: context.idempotencyKey,
+    });
+    return ToolResult.ok(`done${'.'.repeat(70_000)}`);
   },
 });
 

@@ -15,6 +15,8 @@ const failpoints = {
   'submit-after-commit': 0,
   'run-claimed': 0,
   'step-recorded': 0,
+  // The large answer of the tool is stored, its step is not: the tool's step comes twice, the model's does not.
+  'step-blob-stored': 0,
   'end-begin': 0,
   'end-before-commit': 0,
   'end-after-commit': 0,

@@ -8,8 +8,8 @@ import { crashOnce, crashOnMessage } from './scenarios.ts';
 it('notice model calls that are not recorded', async () => {
   await using source = await mutateSource({
     file: 'src/engine/runs/journal.ts',
-    from: "await this.#write(record('completed', output, null));",
-    to: "if (kind !== 'model') await this.#write(record('completed', output, null));",
+    from: 'await this.#write(written);',
+    to: "if (kind !== 'model') await this.#write(written);",
   });
   await using ground = await openGround('embedded', { root: source.root });
   const { extraModelCalls } = await crashOnce(ground.world, 'step-recorded');

@@ -12,7 +12,7 @@ export interface OpenedGround extends AsyncDisposable {
 
 export async function openGround(
   database: DatabaseKind,
-  options: { root?: string; channel?: boolean } = {},
+  options: { root?: string; channel?: boolean; files?: Readonly<Record<string, string>> } = {},
 ): Promise<OpenedGround> {
   const created = database === 'PostgreSQL' ? await createTestDatabase() : undefined;
   const telegram = await FakeTelegram.start();
@@ -20,7 +20,10 @@ export async function openGround(
     env: created === undefined ? {} : { DATABASE_URL: created.url },
     ...(options.root === undefined ? {} : { root: options.root }),
   });
-  await world.open(options.channel === true ? telegram : undefined);
+  await world.open({
+    ...(options.channel === true ? { telegram } : {}),
+    ...(options.files === undefined ? {} : { files: options.files }),
+  });
   return {
     world,
     telegram,

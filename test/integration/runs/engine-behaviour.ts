@@ -1,52 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  AppError,
-  createIdGenerator,
-  silentLogger,
-  systemClock,
-  type Json,
-} from '../../../src/base/index.ts';
+import { AppError, createIdGenerator, silentLogger, systemClock } from '../../../src/base/index.ts';
 import {
   defaultRunEngineSettings,
   RunEngine,
   SqlRunStore,
-  type RunContext,
   type RunEngineSettings,
-  type RunExecutor,
   type RunResult,
 } from '../../../src/engine/runs/index.ts';
+import type { BlobStore } from '../../../src/platform/blobs/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
-import type { Queue } from '../../../src/platform/queue/index.ts';
-import type { Storage } from '../../../src/platform/storage/index.ts';
 import type { AgentRequest, Scope, StoredRunEvent } from '../../../src/protocol/index.ts';
+import type { TestBase } from './databases.ts';
+import { ScriptedExecutor, type Script } from './scripted-executor.ts';
 
-export interface EngineGround {
-  readonly storage: Storage;
-  readonly queue: Queue;
-  close(): Promise<void>;
+export interface EngineGround extends TestBase {
+  readonly blobs: BlobStore;
 }
 
 const scope: Scope = { tenant: 'default', principal: 'test', scopes: ['admin'] };
-
-type Script = (context: RunContext) => Promise<RunResult>;
-
-/** An executor whose targets are functions of the test. */
-class ScriptedExecutor implements RunExecutor {
-  readonly scripts = new Map<string, Script>();
-
-  snapshot(_scope: Scope, name: string) {
-    if (!this.scripts.has(name))
-      return Promise.reject(new AppError('not_found', `there is no agent "${name}"`));
-    return Promise.resolve({ hash: `hash-${name}`, definition: { name }, timeoutMs: 60_000 });
-  }
-
-  execute(definition: Json, context: RunContext): Promise<RunResult> {
-    const script = this.scripts.get((definition as { name: string }).name);
-    if (script === undefined) throw new AppError('not_found', 'gone');
-    return script(context);
-  }
-}
 
 function request(name: string, more: Partial<AgentRequest> = {}): AgentRequest {
   return {
@@ -79,7 +51,7 @@ export function describeEngine(title: string, prepare: () => Promise<EngineGroun
   describe(title, () => {
     let ground: EngineGround;
     const engines: RunEngine[] = [];
-    const executor = new ScriptedExecutor();
+    const executor = new ScriptedExecutor(60_000);
 
     async function startEngine(
       settings: Partial<RunEngineSettings> = {},
@@ -87,6 +59,7 @@ export function describeEngine(title: string, prepare: () => Promise<EngineGroun
     ): Promise<RunEngine> {
       const engine = new RunEngine({
         storage: ground.storage,
+        blobs: ground.blobs,
         queue: ground.queue,
         clock: systemClock,
         ids: createIdGenerator(systemClock.now),
@@ -366,6 +339,29 @@ export function describeEngine(title: string, prepare: () => Promise<EngineGroun
       const response = await engine.response(scope, submitted.runId, { signal: soon() });
       expect(response.text).toBe('1 2');
       expect(executions).toBeGreaterThan(1);
+    });
+
+    it('knows a step again whose input came from a result, whatever order of keys the database gives back', async () => {
+      const name = script(async (context) => {
+        const first = await context.step(
+          'a',
+          'compute',
+          () => Promise.resolve({ zebra: 1, b: { cc: 1, c: 2 } }),
+          {
+            input: null,
+          },
+        );
+        await context.step('b', 'compute', () => Promise.resolve(null), { input: { given: first } });
+        await context.waitForSignal('wait', 'go');
+        return answer('the same');
+      });
+      const submitted = await engine.submit(scope, request(name));
+      await untilStatus(submitted.runId, 'waiting');
+      await engine.signal(scope, submitted.runId, { id: 'a', name: 'go', payload: null });
+      expect(await engine.response(scope, submitted.runId, { signal: soon() })).toMatchObject({
+        error: null,
+        text: 'the same',
+      });
     });
 
     it('sleeps durably and does finished steps only once', async () => {

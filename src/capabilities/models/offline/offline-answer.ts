@@ -4,6 +4,7 @@ import type { ModelRequest } from '../provider.ts';
 import { backgroundAnswer } from './background-task.ts';
 import { chooseSentences, summarySentences, type Quote } from './choose-sentences.ts';
 import { fillSchema } from './fill-schema.ts';
+import { givenControl, wantedTransfer, withoutTransfers, withoutTurningTo } from './handover.ts';
 import { matchTools, nearestCommands } from './match-tools.ts';
 import { parsePassages, parseSourceTags, type Passage } from './passages.ts';
 import { isGreeting } from './read-text.ts';
@@ -82,8 +83,18 @@ function sourceOf(message: ToolMessage, messages: readonly ChatMessage[]): strin
   return typeof place === 'string' ? place : message.name;
 }
 
+/** What another offline answer says between its first and last line, since the answer around it says those itself. */
+function withoutLabel(content: string): string {
+  const lines = content.split('\n');
+  if (lines.length < 3 || !/^\[No language model connected — [a-z ]+\]$/.test(lines[0] ?? '')) return content;
+  return lines
+    .slice(1)
+    .filter((line) => line !== howToConnect)
+    .join('\n');
+}
+
 function linesFor(message: ToolMessage, question: string, messages: readonly ChatMessage[]): string[] {
-  const content = message.content.trim();
+  const content = withoutLabel(message.content.trim());
   if (message.isError === true) return [`• ${message.name} failed: ${content}`];
   const passages = parsePassages(content);
   if (passages !== undefined) {
@@ -147,11 +158,15 @@ function answerFromPassages(passages: readonly Passage[], question: string): Off
   return labelled('extractive answer', quotes.length > 0 ? quoteLines(quotes) : [noPassage]);
 }
 
-function cannotAnswer(request: ModelRequest, question: string): OfflineAnswer {
-  const commands = nearestCommands(request.tools ?? [], question);
-  const opening = isGreeting(question)
-    ? 'Hello. Without a language model only commands are understood.'
-    : 'That cannot be answered without a language model, and nothing is made up instead.';
+function cannotAnswer(request: ModelRequest, question: string, control: string | undefined): OfflineAnswer {
+  const tools = request.tools ?? [];
+  const commands = nearestCommands(control === undefined ? tools : withoutTransfers(tools), question);
+  const opening =
+    control !== undefined && termsOf(question).length === 0
+      ? `${control} has the conversation now. Without a language model only commands are understood.`
+      : isGreeting(question)
+        ? 'Hello. Without a language model only commands are understood.'
+        : 'That cannot be answered without a language model, and nothing is made up instead.';
   if (commands.length === 0)
     return labelled('no answer', [opening, 'This agent has no tool that could help.']);
   return labelled('commands only', [
@@ -177,11 +192,26 @@ function jsonAnswer(schema: JsonObject | undefined, messages: readonly ChatMessa
   return { type: 'text', text: JSON.stringify(value) };
 }
 
-function wantedCalls(request: ModelRequest, question: string): OfflineAnswer | undefined {
+function wantedCalls(
+  request: ModelRequest,
+  question: string,
+  control: string | undefined,
+): OfflineAnswer | undefined {
   const { tools = [], toolChoice = 'auto', messages } = request;
   if (toolChoice === 'none' || tools.length === 0 || question.length >= 4000) return undefined;
+  const transfer =
+    control === undefined && toolChoice === 'auto' ? wantedTransfer(tools, question) : undefined;
+  if (transfer !== undefined) {
+    const reason = `The message turns to ${transfer.label}.`;
+    const call = { id: `call_offline_${messages.length}_0`, name: transfer.tool.name, arguments: { reason } };
+    return { type: 'calls', calls: [call] };
+  }
+  // Who was just given control has nothing to do yet.
+  if (control !== undefined && termsOf(question).length === 0) return undefined;
   const offered =
-    typeof toolChoice === 'object' ? tools.filter((tool) => tool.name === toolChoice.name) : tools;
+    typeof toolChoice === 'object'
+      ? tools.filter((tool) => tool.name === toolChoice.name)
+      : withoutTransfers(tools);
   const matches = matchTools(offered, question, toolChoice === 'auto' ? undefined : 0);
   if (matches.length === 0) return undefined;
   return {
@@ -202,14 +232,16 @@ export function assistantAnswer(request: ModelRequest): OfflineAnswer {
   const background = backgroundAnswer(last.text);
   if (background !== undefined) return { type: 'text', text: background };
   const results = messages.slice(last.index + 1).filter((message) => message.role === 'tool');
-  const question = questionWithin(last.text);
+  const control = givenControl(messages, last.index);
+  const asked = questionWithin(last.text);
+  const question = control === undefined ? asked : withoutTurningTo(control, asked);
   // One round of calls for each message: the results are answered, never followed by the same call again.
   if (results.length === 0) {
     const given = givenPassages(messages, last.text);
-    const calls = given.length > 0 ? undefined : wantedCalls(request, question);
+    const calls = given.length > 0 ? undefined : wantedCalls(request, question, control);
     if (calls !== undefined) return calls;
     if (responseFormat?.type === 'json') return jsonAnswer(responseFormat.schema, messages);
-    return given.length > 0 ? answerFromPassages(given, question) : cannotAnswer(request, question);
+    return given.length > 0 ? answerFromPassages(given, question) : cannotAnswer(request, question, control);
   }
   if (responseFormat?.type === 'json') return jsonAnswer(responseFormat.schema, messages);
   return answerFromResults(results, question, messages);

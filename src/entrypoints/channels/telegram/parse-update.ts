@@ -54,7 +54,23 @@ const chatMessage = z.object({
   contact: z.unknown().optional(),
   poll: z.unknown().optional(),
 });
-const updateSchema = z.object({ update_id: z.int().nonnegative(), message: z.unknown().optional() });
+const updateSchema = z.object({
+  update_id: z.int().nonnegative(),
+  message: z.unknown().optional(),
+  callback_query: z.unknown().optional(),
+});
+/** Somebody pressed a button. Its data is whatever the client sends. */
+const press = z.object({
+  id: z.string(),
+  from: user,
+  data: z.string().max(64),
+  message: chatMessage.pick({
+    message_id: true,
+    chat: true,
+    message_thread_id: true,
+    is_topic_message: true,
+  }),
+});
 
 type ChatMessage = z.output<typeof chatMessage>;
 
@@ -79,6 +95,13 @@ export function updateIdOf(update: unknown): number | undefined {
 export function parseTelegramUpdate(update: unknown, bot: BotIdentity, nowMs: number): ParsedUpdate {
   const envelope = updateSchema.safeParse(update);
   if (!envelope.success || !isJsonObject(update)) return { ignored: 'no update with an update_id' };
+  if (envelope.data.callback_query !== undefined)
+    return parsePress(envelope.data.callback_query, {
+      bot,
+      nowMs,
+      updateId: envelope.data.update_id,
+      raw: update,
+    });
   if (envelope.data.message === undefined || envelope.data.message === null) {
     const kind = Object.keys(update).find((name) => name !== 'update_id');
     return { ignored: kind === undefined ? 'an empty update' : 'an update of a kind that is not handled' };
@@ -94,11 +117,48 @@ export function parseTelegramUpdate(update: unknown, bot: BotIdentity, nowMs: nu
   };
 }
 
-function toMessage(
-  source: ChatMessage,
-  from: z.output<typeof user>,
-  context: { bot: BotIdentity; nowMs: number; updateId: number; raw: JsonObject },
-): Message {
+interface UpdateContext {
+  readonly bot: BotIdentity;
+  readonly nowMs: number;
+  readonly updateId: number;
+  readonly raw: JsonObject;
+}
+
+/** A pressed button as the command that it stands for. */
+function parsePress(query: unknown, { bot, nowMs, updateId, raw }: UpdateContext): ParsedUpdate {
+  const parsed = press.safeParse(query);
+  if (!parsed.success) return { ignored: 'a button without data or chat' };
+  const { from, data, message } = parsed.data;
+  return {
+    message: {
+      platform: 'telegram',
+      account_id: bot.id,
+      channel_id: String(message.chat.id),
+      user_id: String(from.id),
+      ...(typeof from.first_name === 'string' ? { user_name: from.first_name } : {}),
+      text: data,
+      timestamp: new Date(nowMs).toISOString(),
+      ...(message.is_topic_message === true && typeof message.message_thread_id === 'number'
+        ? { thread_id: String(message.message_thread_id) }
+        : {}),
+      message_id: String(message.message_id),
+      kind: 'interaction',
+      chat_type: message.chat.type === 'private' ? 'dm' : 'group',
+      mentions_bot: true,
+      attachments: [],
+      dedupe_key: `telegram:${bot.id}:${updateId}`,
+      metadata: { raw },
+    },
+  };
+}
+
+/** Names the pressed button to Telegram, so that it stops waiting; `undefined` for other updates. */
+export function pressIdOf(update: unknown): string | undefined {
+  const parsed = z.object({ callback_query: z.object({ id: z.string() }) }).safeParse(update);
+  return parsed.success ? parsed.data.callback_query.id : undefined;
+}
+
+function toMessage(source: ChatMessage, from: z.output<typeof user>, context: UpdateContext): Message {
   const { bot } = context;
   const written = source.text ?? source.caption ?? '';
   const entities = source.entities ?? source.caption_entities ?? [];

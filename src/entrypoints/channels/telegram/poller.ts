@@ -104,7 +104,7 @@ async function pollWithLease(deps: PollerDeps, signal: AbortSignal, onSuccess: (
       {
         timeout: Math.round(deps.pollTimeoutMs / 1000),
         limit: 100,
-        allowed_updates: ['message'],
+        allowed_updates: ['message', 'callback_query'],
         ...(offset === undefined ? {} : { offset }),
       },
       { signal, timeoutMs: deps.pollTimeoutMs + answerMarginMs },

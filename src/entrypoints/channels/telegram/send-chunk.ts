@@ -19,7 +19,7 @@ export async function sendTelegramChunk(
       const sent = await api('sendMessage', { ...target, ...content }, { signal, timeoutMs: sendTimeoutMs });
       return isJsonObject(sent) && typeof sent['message_id'] === 'number' ? String(sent['message_id']) : '';
     });
-  const preview = { link_preview_options: { is_disabled: true } };
+  const preview = { link_preview_options: { is_disabled: true }, ...keyboardOf(chunk) };
   try {
     return await send({ text: chunk.body, parse_mode: 'HTML', ...preview });
   } catch (error) {
@@ -43,6 +43,12 @@ export async function sendTelegramTyping(
     ...(message_thread_id === undefined ? {} : { message_thread_id }),
   };
   await callAsSend(() => api('sendChatAction', parameters, { signal, timeoutMs: 5000 }));
+}
+
+function keyboardOf({ actions }: Chunk): JsonObject {
+  if (actions === undefined) return {};
+  const row = actions.map(({ label, command }) => ({ text: label, callback_data: command }));
+  return { reply_markup: { inline_keyboard: [row] } };
 }
 
 function targetOf(address: ReplyAddress): JsonObject {

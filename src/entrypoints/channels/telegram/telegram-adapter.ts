@@ -12,7 +12,7 @@ import type {
   RawWebhook,
 } from '../channel-adapter.ts';
 import { MessageBuffer } from '../message-buffer.ts';
-import { parseTelegramUpdate, type BotIdentity } from './parse-update.ts';
+import { parseTelegramUpdate, pressIdOf, type BotIdentity } from './parse-update.ts';
 import { isFatal, pollTelegram } from './poller.ts';
 import { renderTelegramHtml } from './render-html.ts';
 import { sendTelegramChunk, sendTelegramTyping } from './send-chunk.ts';
@@ -80,11 +80,13 @@ class TelegramAdapter implements ChannelAdapter {
 
   async stop(): Promise<void> {
     const running = this.#running;
-    if (running === undefined) return;
-    running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
-    await running.done;
-    this.#running = undefined;
-    this.#context.onStatus('stopped');
+    if (running !== undefined) {
+      running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
+      await running.done;
+      this.#running = undefined;
+      this.#context.onStatus('stopped');
+    }
+    // Also of a channel that was never started: it may have sent.
     const egress = this.#egress;
     this.#egress = undefined;
     await egress?.close();
@@ -171,7 +173,25 @@ class TelegramAdapter implements ChannelAdapter {
     }
     const acceptance = await this.#context.accept(parsed.message);
     this.#buffer.push(parsed.message);
-    return acceptance;
+    const pressId = pressIdOf(update);
+    if (pressId === undefined) return acceptance;
+    return {
+      ...acceptance,
+      afterAck: async () => {
+        await Promise.all([this.#confirmPress(pressId), acceptance.afterAck?.()]);
+      },
+    };
+  }
+
+  /** Without it the button shows for a while that it is waiting. */
+  async #confirmPress(pressId: string): Promise<void> {
+    const signal = this.#running?.controller.signal ?? AbortSignal.abort();
+    const options = { signal, timeoutMs: callTimeoutMs };
+    await this.#api('answerCallbackQuery', { callback_query_id: pressId }, options).catch(
+      (error: unknown) => {
+        this.#context.logger.debug({ error }, 'a pressed button was not confirmed');
+      },
+    );
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -234,7 +254,7 @@ class TelegramAdapter implements ChannelAdapter {
       const address = webhookAddress(url, definition.metadata.name);
       await this.#api(
         'setWebhook',
-        { url: address, secret_token: secret, allowed_updates: ['message'] },
+        { url: address, secret_token: secret, allowed_updates: ['message', 'callback_query'] },
         options,
       );
     }

@@ -4,10 +4,12 @@ import type { StoredAgent } from '../../../engine/agents/index.ts';
 import type { Scope } from '../../../protocol/index.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { modelNotFound } from './openai-error.ts';
+import { findRunModel, type RunModel } from './run-models.ts';
 
 /** What a model name of an OpenAI-compatible client means. */
 export type CompletionTarget =
   | { readonly kind: 'agent'; readonly name: string; readonly updatedAt: string; readonly offline: boolean }
+  | (RunModel & { readonly offline: boolean })
   | { readonly kind: 'model'; readonly reference: ModelReference; readonly offline: boolean };
 
 /** Names under which agents are known to Open WebUI set-ups; the value of the `agentic` label that takes one over. */
@@ -19,7 +21,7 @@ const aliases: Readonly<Record<string, string>> = {
 
 const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
 
-type Deps = Pick<RouteDeps, 'agents' | 'models'>;
+type Deps = Pick<RouteDeps, 'agents' | 'models' | 'teams' | 'workflows'>;
 
 /** Would the offline assistant answer? */
 function isOffline({ models }: Deps, reference: ModelReference | undefined): boolean {
@@ -32,7 +34,11 @@ function isOffline({ models }: Deps, reference: ModelReference | undefined): boo
 }
 
 /** The agent behind an alias: one labelled for it, else the default one; `undefined` when there is no agent at all. */
-async function agentOfAlias({ agents }: Deps, scope: Scope, alias: string): Promise<StoredAgent | undefined> {
+async function agentOfAlias(
+  { agents }: Pick<Deps, 'agents'>,
+  scope: Scope,
+  alias: string,
+): Promise<StoredAgent | undefined> {
   const labelled = (await agents.list(scope)).find(
     ({ definition }) => definition.metadata.labels['agentic'] === aliases[alias],
   );
@@ -56,7 +62,7 @@ async function agentOf(deps: Deps, scope: Scope, name: string): Promise<StoredAg
   }
 }
 
-/** Finds what is meant: an agent by name or alias, or `provider/model`. Error: `not_found` (`model_not_found`). */
+/** Finds what is meant: an agent by name or alias, `team/…`, `workflow/…`, or `provider/model`. Error: `not_found` (`model_not_found`). */
 export async function findCompletionTarget(
   deps: Deps,
   scope: Scope,
@@ -67,6 +73,9 @@ export async function findCompletionTarget(
     const { name } = definition.metadata;
     return { kind: 'agent', name, updatedAt, offline: isOffline(deps, definition.spec.model) };
   }
+  const run = await findRunModel(deps, scope, model);
+  if (run !== undefined)
+    return { ...run, offline: run.kind === 'team' && isOffline(deps, run.definition.spec.model) };
   try {
     const reference = { name: model };
     return { kind: 'model', reference, offline: deps.models.resolve(reference).id.startsWith('offline/') };
@@ -78,7 +87,7 @@ export async function findCompletionTarget(
 
 /** Agents and the aliases that lead to one. */
 export async function listAgentModels(
-  { agents }: Deps,
+  { agents }: Pick<Deps, 'agents'>,
   scope: Scope,
 ): Promise<readonly { readonly id: string; readonly updatedAt: string }[]> {
   const all = await agents.list(scope);

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, toAppError } from '../../../base/index.ts';
+import { AppError, toAppError, type JsonObject } from '../../../base/index.ts';
 import type { ModelEvent } from '../../../capabilities/models/index.ts';
+import { requireScope, type AgentInput } from '../../../protocol/index.ts';
 import { startCallerWait, type CallerWait } from '../caller-wait.ts';
-import { requireScope } from '../guard-requests.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { noteError } from '../problem.ts';
 import { failureOf } from '../run-answer.ts';
@@ -23,7 +23,7 @@ interface Exchange {
   readonly wait: CallerWait;
 }
 
-/** `POST /v1/chat/completions`: an agent's run, or a model directly, in OpenAI's form. */
+/** `POST /v1/chat/completions`: a run of an agent, team or workflow, or a model directly, in OpenAI's form. */
 export async function answerChatCompletion(
   deps: RouteDeps,
   request: FastifyRequest,
@@ -31,7 +31,7 @@ export async function answerChatCompletion(
   body: ChatRequest,
 ): Promise<unknown> {
   const target = await findCompletionTarget(deps, request.scope, body.model);
-  requireScope(request.scope, target.kind === 'agent' ? 'agents:invoke' : 'models:invoke');
+  requireScope(request.scope, `${target.kind}s:invoke`);
   if (target.offline) reply.header('x-a33-offline', 'true');
   const seconds = deps.config.API_WAIT_TIMEOUT_SECONDS;
   const wait = startCallerWait(deps, reply, {
@@ -41,9 +41,9 @@ export async function answerChatCompletion(
   });
   const exchange = { deps, request, reply, body, wait };
   try {
-    return target.kind === 'agent'
-      ? await answerByAgent(exchange, target)
-      : await answerByModel(exchange, target);
+    return target.kind === 'model'
+      ? await answerByModel(exchange, target)
+      : await answerByRun(exchange, target);
   } finally {
     wait.clear();
   }
@@ -58,17 +58,26 @@ function headOf({ deps, body }: Exchange, id: string, { offline }: CompletionTar
   };
 }
 
+/** What a run is given: all of the client's conversation, or for a workflow the last message as its one input. */
+function inputFor(
+  target: Exclude<CompletionTarget, { kind: 'model' }>,
+  body: ChatRequest,
+): AgentInput | JsonObject {
+  const input = agentInputOf(body);
+  return target.kind === 'workflow' ? { [target.input]: input.message } : input;
+}
+
 /** Nobody else reads the answer of such a run, so it ends when its caller no longer waits. */
-async function answerByAgent(
+async function answerByRun(
   exchange: Exchange,
-  target: Extract<CompletionTarget, { kind: 'agent' }>,
+  target: Exclude<CompletionTarget, { kind: 'model' }>,
 ): Promise<unknown> {
   const { deps, request, reply, body, wait } = exchange;
   const { runs } = deps;
   const { runId, duplicate } = await submitRun(deps, request, reply, {
     source: 'openai',
-    target: { kind: 'agent', name: target.name },
-    input: agentInputOf(body),
+    target: { kind: target.kind, name: target.name },
+    input: inputFor(target, body),
     sessionKey: null,
     metadata: {},
   });

@@ -18,7 +18,11 @@ const functionTool = z.looseObject({
 /** Body of `POST /v1/chat/completions`. Fields that we do not know are ignored, as OpenAI's clients expect. */
 export const chatRequest = z
   .looseObject({
-    model: z.string().min(1).max(300).describe('Name of an agent, or `provider/model`.'),
+    model: z
+      .string()
+      .min(1)
+      .max(300)
+      .describe('Name of an agent, `team/NAME`, `workflow/NAME`, or `provider/model`.'),
     messages: z.array(jsonObject).min(1),
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),

@@ -2,6 +2,7 @@ import type { ModelInfo } from '../../../capabilities/models/index.ts';
 import { hasScope, type Scope } from '../../../protocol/index.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { findCompletionTarget, listAgentModels } from './agent-models.ts';
+import { listRunModels } from './run-models.ts';
 
 /** How long a list of a provider's models is used: clients ask often, providers answer slowly. */
 const freshMs = 10_000;
@@ -16,7 +17,7 @@ export interface WireModel {
 }
 
 interface ModelList {
-  /** Agents for all, models of providers for those who may use them. */
+  /** Agents for all; teams, workflows and models of providers for those who may see or use them. */
   all(scope: Scope, signal: AbortSignal): Promise<readonly WireModel[]>;
   /** Error: `not_found`. */
   get(scope: Scope, id: string): Promise<WireModel>;
@@ -50,8 +51,8 @@ export function createModelList(deps: RouteDeps): ModelList {
 
   return {
     async all(scope, signal) {
-      const agents = (await listAgentModels(deps, scope)).map(({ id, updatedAt }) =>
-        agentEntry(id, updatedAt),
+      const agents = [...(await listAgentModels(deps, scope)), ...(await listRunModels(deps, scope))].map(
+        ({ id, updatedAt }) => agentEntry(id, updatedAt),
       );
       const mayUseModels = hasScope(scope, 'models:read') || hasScope(scope, 'models:invoke');
       if (!mayUseModels) return agents;
@@ -63,7 +64,7 @@ export function createModelList(deps: RouteDeps): ModelList {
     },
     async get(scope, id) {
       const target = await findCompletionTarget(deps, scope, id);
-      if (target.kind === 'agent') return agentEntry(id, target.updatedAt);
+      if (target.kind !== 'model') return agentEntry(id, target.updatedAt);
       return entry(id, id.split('/')[0] ?? '', startedAt);
     },
   };

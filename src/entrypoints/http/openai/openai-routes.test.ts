@@ -106,6 +106,69 @@ describe('the openai client', () => {
     });
   });
 
+  it('talks to teams, and to workflows that take one text, as to models', async () => {
+    const define = (kind: string, name: string, spec: object) => ({
+      apiVersion: 'agent33/v1',
+      kind,
+      metadata: { name },
+      spec,
+    });
+    const steps = [{ id: 'a', action: 'transform', inputs: { expression: '1' } }];
+    await ground.teams.create(
+      undefined as never,
+      define('Team', 'crew', { mode: 'route', members: ['helper'] }),
+    );
+    const workflows: Record<string, object> = {
+      report: { topic: 'string', sides: { type: 'array', default: [] } },
+      sums: { a: 'number' },
+      two: { a: 'string', b: 'string' },
+      none: {},
+    };
+    for (const [name, inputs] of Object.entries(workflows))
+      await ground.workflows.create(undefined as never, define('Workflow', name, { inputs, steps }));
+    const listed = async (key: string) =>
+      (await client.withOptions({ apiKey: key }).models.list()).data
+        .map(({ id }) => id)
+        .filter((id) => id.includes('/'));
+    expect(await listed('key-admin')).toEqual(['team/crew', 'workflow/report', 'fake/fast']);
+    expect(await listed('key-teams:invoke')).toEqual(['team/crew']);
+    expect(await listed('key-workflows:read')).toEqual(['workflow/report']);
+    expect((await client.models.retrieve('team/crew')).owned_by).toBe('agent33');
+
+    ground.runs.agents.push('crew', 'report');
+    const messages = [...user('earlier'), { role: 'assistant' as const, content: 'yes' }, ...user('now')];
+    const byTeam = await client.chat.completions.create({ model: 'team/crew', messages });
+    expect(byTeam).toMatchObject({ model: 'team/crew', choices: [{ message: { content: 'you said now' } }] });
+    await client.chat.completions.create({ model: 'workflow/report', messages });
+    expect(ground.runs.requests.map(({ target, input }) => ({ target, input }))).toEqual([
+      { target: { kind: 'team', name: 'crew' }, input: { message: 'now', messages } },
+      { target: { kind: 'workflow', name: 'report' }, input: { topic: 'now' } },
+    ]);
+
+    const asked = (model: string, key = 'key-admin') =>
+      failure(client.withOptions({ apiKey: key }).chat.completions.create({ model, messages }));
+    expect((await asked('team/crew', 'key-agents:invoke')).status).toBe(403);
+    expect((await asked('workflow/report', 'key-teams:invoke')).status).toBe(403);
+    for (const model of ['team/nobody', 'workflow/two', 'workflow/sums', 'workflow/none'])
+      expect(await asked(model)).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' });
+  });
+
+  it('streams what was added to the words that were streamed', async () => {
+    ground.runs.script = ({ emit }) => {
+      emit({ type: 'text-delta', step: 'model:1', text: 'let me see' });
+      emit({ type: 'text-delta', step: 'model:2', text: 'both agree' });
+      return Promise.resolve('both agree\n\nWithout an answer of: x');
+    };
+    const stream = await client.chat.completions.create({
+      model: 'helper',
+      messages: user('hello'),
+      stream: true,
+    });
+    let text = '';
+    for await (const { choices } of stream) text += choices[0]?.delta.content ?? '';
+    expect(text).toBe('let me see\n\nboth agree\n\nWithout an answer of: x');
+  });
+
   it('streams an agent’s answer', async () => {
     ground.runs.script = ({ emit }) => {
       emit({ type: 'reasoning-delta', step: 'model:1', text: 'hm' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PermissionScope } from '../../../protocol/index.ts';
 import { startCallerWait } from '../caller-wait.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { noteError } from '../problem.ts';
@@ -18,6 +19,20 @@ const wireModel = z
   })
   .meta({ id: 'Model' });
 
+const invoking: readonly PermissionScope[] = [
+  'agents:invoke',
+  'teams:invoke',
+  'workflows:invoke',
+  'models:invoke',
+];
+const seeing: readonly PermissionScope[] = [
+  ...invoking,
+  'agents:read',
+  'teams:read',
+  'workflows:read',
+  'models:read',
+];
+
 /** The door for OpenAI-compatible clients: agents and models under `/v1`, errors in OpenAI's shape. */
 export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
   const list = createModelList(deps);
@@ -28,10 +43,10 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
   app.get(
     '/v1/models',
     {
-      config: { scopes: ['agents:read', 'agents:invoke', 'models:read', 'models:invoke'] },
+      config: { scopes: seeing },
       schema: {
         tags,
-        summary: 'Agents, and models of the providers',
+        summary: 'Agents, teams, workflows that take one text, and models of the providers',
         response: { 200: z.object({ object: z.literal('list'), data: z.array(wireModel) }) },
       },
     },
@@ -48,7 +63,7 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
   app.get(
     '/v1/models/*',
     {
-      config: { scopes: ['agents:read', 'agents:invoke', 'models:read', 'models:invoke'] },
+      config: { scopes: seeing },
       schema: {
         tags,
         summary: 'One of them',
@@ -62,12 +77,12 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
   app.post(
     '/v1/chat/completions',
     {
-      config: { scopes: ['agents:invoke', 'models:invoke'] },
+      config: { scopes: invoking },
       schema: {
         tags,
         summary: 'Chat completions',
         description:
-          '`model` is the name of an agent, `agentic-general`, `agentic-research`, `agentic-workflow`, or `provider/model`.',
+          '`model` is the name of an agent, `team/NAME`, `workflow/NAME` (one that takes one text: the last message), `agentic-general`, `agentic-research`, `agentic-workflow`, or `provider/model`.',
         body: chatRequest,
       },
     },

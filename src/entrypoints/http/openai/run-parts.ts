@@ -16,10 +16,12 @@ export function responseOfRun(response: AgentResponse): Omit<ModelResponse, 'mod
 /** The events of a run as the parts of a streamed answer. Calls of the agent's own tools are not the caller's business. */
 export async function* partsOfRun(events: AsyncIterable<StoredRunEvent>): AsyncGenerator<ModelEvent> {
   let lastStep: string | undefined;
+  let lastText = '';
   for await (const { event } of events) {
     if (event.type === 'text-delta') {
       // Text before and after a tool call are paragraphs of one answer.
       if (lastStep !== undefined && lastStep !== event.step) yield { type: 'text-delta', text: '\n\n' };
+      lastText = lastStep === event.step ? lastText + event.text : event.text;
       lastStep = event.step;
       yield { type: 'text-delta', text: event.text };
     } else if (event.type === 'reasoning-delta') {
@@ -32,7 +34,9 @@ export async function* partsOfRun(events: AsyncIterable<StoredRunEvent>): AsyncG
       const output = event.output ?? null;
       const { toolCalls = [], finishReason = 'stop', model = '' } = outputOf(output);
       const text = asText(output);
-      if (lastStep === undefined && text !== '') yield { type: 'text-delta', text };
+      // All of it where nothing was streamed; what a team adds to its lead's words; else it is there already.
+      const missing = text.startsWith(lastText) ? text.slice(lastText.length) : '';
+      if (missing !== '') yield { type: 'text-delta', text: missing };
       for (const call of toolCalls) yield { type: 'tool-call', call };
       yield { type: 'finish', finishReason, usage: event.usage, model };
     }

@@ -43,6 +43,28 @@ describe('POST /api/v1/chat', () => {
     });
   });
 
+  it('talks to a team, for those who may', async () => {
+    const ground = await openHttpGround();
+    ground.runs.agents.push('crew');
+    const answer = await chat(ground, { message: 'hello', team: 'crew' });
+    expect(answer.json()).toMatchObject({ team: 'crew', response: 'you said hello', members: [] });
+    expect(answer.json()).not.toHaveProperty('agent');
+    expect(ground.runs.requests[0]).toMatchObject({
+      target: { kind: 'team', name: 'crew' },
+      input: { message: 'hello' },
+    });
+    const both = await chat(ground, { message: 'hello', team: 'crew', agent: 'helper' });
+    expect([both.statusCode, both.json()]).toMatchObject([
+      400,
+      { detail: expect.stringContaining('not both') as string },
+    ]);
+    const status = async (key: string, body: object) =>
+      (await chat(ground, { message: 'x', ...body }, { 'x-api-key': `key-${key}` })).statusCode;
+    expect(await status('agents:invoke', { team: 'crew' })).toBe(403);
+    expect(await status('teams:invoke', { team: 'crew' })).toBe(200);
+    expect(await status('teams:invoke', {})).toBe(403);
+  });
+
   it('continues a session: its id as it is, a name of the caller’s own for this caller only', async () => {
     const ground = await openHttpGround();
     await chat(ground, { message: 'a', agent: 'other', session_id: 'ses_abc123' });

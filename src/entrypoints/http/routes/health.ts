@@ -21,7 +21,16 @@ const wireReadiness = z
   .meta({ id: 'Readiness' });
 
 /** Health for people, probes for machines, metrics. */
-export function addHealthRoutes(app: HttpApp, { health, models, metrics }: RouteDeps): void {
+export function addHealthRoutes(
+  app: HttpApp,
+  {
+    health,
+    models,
+    metrics,
+  }: Pick<RouteDeps, 'health' | 'metrics'> & {
+    readonly models: Pick<RouteDeps['models'], 'status'>;
+  },
+): void {
   app.get(
     '/health',
     {

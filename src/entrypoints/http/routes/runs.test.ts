@@ -25,6 +25,15 @@ describe('/api/v1/runs', () => {
     expect(await get('/api/v1/runs/run_1/steps')).toMatchObject({
       items: [{ key: 'model:1', kind: 'model', duration_ms: 1500 }],
     });
+    const outputs = async (query: string) =>
+      ((await get(`/api/v1/runs/run_1/steps${query}`)) as { items: { output: unknown }[] }).items.map(
+        ({ output }) => output,
+      );
+    const marker = { $blob: 'runs/run_1/x-1', bytes: 70_000 };
+    expect(await outputs('')).toEqual([marker]);
+    expect(await outputs('?full=false')).toEqual([marker]);
+    expect(await outputs('?full=true')).toEqual(['all of it']);
+    expect(await get('/api/v1/runs/run_1/steps?full=perhaps')).toMatchObject({ status: 400 });
     expect(await get('/api/v1/runs/none/steps')).toMatchObject({ status: 404 });
   });
 

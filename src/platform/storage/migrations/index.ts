@@ -1,4 +1,10 @@
 import { initial } from './0001-initial.ts';
+import { journal } from './0002-journal.ts';
+import { approvals } from './0003-approvals.ts';
+import { forks } from './0004-forks.ts';
+import { automation } from './0005-automation.ts';
+import { workers } from './0006-workers.ts';
+import { events } from './0007-events.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -7,4 +13,12 @@ export interface SchemaMigration {
 }
 
 /** All of them, oldest first. Listed by hand, so that they are found in the compiled package too. */
-export const migrations: readonly SchemaMigration[] = [{ name: '0001-initial', statements: initial }];
+export const migrations: readonly SchemaMigration[] = [
+  { name: '0001-initial', statements: initial },
+  { name: '0002-journal', statements: journal },
+  { name: '0003-approvals', statements: approvals },
+  { name: '0004-forks', statements: forks },
+  { name: '0005-automation', statements: automation },
+  { name: '0006-workers', statements: workers },
+  { name: '0007-events', statements: events },
+];

@@ -1,0 +1,80 @@
+import path from 'node:path';
+import { writeSchemas } from '../engine/definitions/index.ts';
+import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
+import { createHttpServer } from '../entrypoints/http/index.ts';
+import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
+import { systemScope, type Scope } from '../protocol/index.ts';
+import type { StartedApp } from './app-options.ts';
+import { channelRoutes } from './channel-routes.ts';
+import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { createWorkflowTools } from './workflow-tools.ts';
+
+/** Puts a server together and starts it. */
+export async function startServer(foundation: Foundation): Promise<StartedApp> {
+  const parts = await compose(foundation, 'server');
+  const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
+  const apiKeys = createApiKeyStore({ storage, clock, ids });
+  const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
+  const http = createHttpServer({
+    config,
+    runs,
+    runStore: new SqlRunStore(storage, parts.blobs),
+    approvals: runs.approvals,
+    runHistory: parts.runHistory,
+    agents,
+    teams: parts.teams,
+    workflows: parts.workflows,
+    automation: parts.automation,
+    workflowTools: createWorkflowTools(parts.catalogue, parts.workflowFaults),
+    definitionWarnings: parts.definitionWarnings,
+    runGraphs: { workflow: parts.catalogue.graphs.ofRun },
+    workers: createWorkerList({ storage, leaseMs }),
+    apiKeys,
+    authenticator: createAuthenticator({
+      keys: apiKeys,
+      jwtSecret: credentials.jwtSecret,
+      algorithm: config.JWT_ALGORITHM,
+      expireMinutes: config.JWT_EXPIRE_MINUTES,
+      clock,
+    }),
+    models: models.router,
+    health: parts.health,
+    metrics: parts.metrics,
+    logger: options.logger,
+    clock,
+    ids,
+    version: options.version,
+    extraRoutes: [channelRoutes(parts.channels)],
+  });
+
+  // Everything is there, and nothing has touched the database yet.
+  await Promise.all([foundation.opened, http.prepare(), writeSchemas(path.join(config.homeDir, 'schemas'))]);
+  await startEngine(parts);
+  await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
+  await lifecycle.start(http);
+  await startChannels(parts);
+  await credentials.announce(http.url);
+
+  const status = models.router.status();
+  const names = async (store: {
+    list(scope: Scope): Promise<readonly { definition: { metadata: { name: string } } }[]>;
+  }): Promise<readonly string[]> =>
+    (await store.list(systemScope)).map(({ definition }) => definition.metadata.name);
+  const [agentNames, teamNames, workflowNames, scheduleNames] = await Promise.all([
+    names(agents),
+    names(parts.teams),
+    names(parts.workflows),
+    names(parts.automation.schedules.store),
+  ]);
+  return {
+    url: http.url,
+    newApiKey: credentials.adminKey.isNew ? credentials.adminKey.key : undefined,
+    apiKey: credentials.adminKey.key,
+    model: status.defaultModel,
+    offline: status.offline,
+    agents: agentNames,
+    teams: teamNames,
+    workflows: workflowNames,
+    schedules: scheduleNames,
+  };
+}

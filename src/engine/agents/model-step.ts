@@ -1,0 +1,97 @@
+import { AppError, type Json } from '../../base/index.ts';
+import type {
+  ModelEvent,
+  ModelReference,
+  ModelRequest,
+  ModelResponse,
+  ModelRouter,
+} from '../../capabilities/models/index.ts';
+import {
+  noUsage,
+  type ChatMessage,
+  type FinishReason,
+  type RunEvent,
+  type ToolCall,
+  type Usage,
+} from '../../protocol/index.ts';
+import type { RunStep, StepIo } from '../runs/index.ts';
+
+/** What a model call came to, as it is journaled. */
+export interface ModelStepResult {
+  readonly text: string;
+  readonly reasoning: string;
+  readonly toolCalls: readonly ToolCall[];
+  readonly finishReason: FinishReason;
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+export interface ModelStep {
+  readonly key: string;
+  readonly model: ModelReference | undefined;
+  readonly request: Omit<ModelRequest, 'model'>;
+  /** What is new since the step before: the rest is in the digests of the steps before. */
+  readonly news: readonly ChatMessage[];
+  /** True keeps the text to itself: it is no answer for people. */
+  readonly quiet: boolean;
+  /** Told when the call is really made: what happened outside of steps since the last one. */
+  readonly untold: readonly RunEvent[];
+  /** Told with the answer, for calls of it that no step of their own tells. */
+  readonly announce: (calls: readonly ToolCall[]) => readonly RunEvent[];
+}
+
+/** Collects a streamed answer, telling its parts on the way. Throws the stream's error. */
+async function collect(
+  step: ModelStep,
+  events: AsyncIterable<ModelEvent>,
+  io: StepIo,
+): Promise<ModelStepResult> {
+  const { key, quiet } = step;
+  let text = '';
+  let reasoning = '';
+  const toolCalls: ToolCall[] = [];
+  let end: Pick<ModelResponse, 'finishReason' | 'model' | 'usage'> | undefined;
+  for await (const event of events) {
+    switch (event.type) {
+      case 'text-delta':
+        text += event.text;
+        if (!quiet) io.emit({ type: 'text-delta', step: key, text: event.text });
+        break;
+      case 'reasoning-delta':
+        reasoning += event.text;
+        if (!quiet) io.emit({ type: 'reasoning-delta', step: key, text: event.text });
+        break;
+      case 'tool-call':
+        toolCalls.push(event.call);
+        break;
+      case 'finish':
+        io.recordUsage(event.usage);
+        end = event;
+        break;
+      case 'error':
+        throw event.error;
+    }
+  }
+  if (end === undefined) throw new AppError('upstream_error', "the model's answer broke off");
+  for (const event of step.announce(toolCalls)) io.emit(event);
+  const { finishReason, model, usage } = end;
+  return { text, reasoning, toolCalls, finishReason, model, usage };
+}
+
+/** Asks the model once, as one journaled step. */
+export async function askModel(
+  step: ModelStep,
+  deps: { readonly models: Pick<ModelRouter, 'stream'>; readonly step: RunStep },
+): Promise<ModelStepResult> {
+  const result = (await deps.step<Json>(
+    step.key,
+    'model',
+    async (io) => {
+      for (const event of step.untold) io.emit(event);
+      const events = deps.models.stream(step.model, step.request, { signal: io.signal });
+      return (await collect(step, events, io)) as unknown as Json;
+    },
+    { input: step.news as unknown as Json },
+  )) as unknown as Omit<ModelStepResult, 'usage'> & { readonly usage?: Usage };
+  return { ...result, usage: result.usage ?? noUsage };
+}

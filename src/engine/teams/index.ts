@@ -1,0 +1,1 @@
+export { createTeamExecutor, type TeamExecutorDeps } from './create-team-executor.ts';
