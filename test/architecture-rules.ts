@@ -22,11 +22,18 @@ const modules: Readonly<Record<string, Readonly<Record<string, readonly string[]
     queue: ['storage', 'config', 'observability'],
     bus: ['storage', 'config', 'observability'],
     blobs: ['storage', 'config'],
+    redis: ['config', 'observability'],
     security: ['storage', 'config', 'observability'],
     secrets: ['storage', 'security', 'http-client'],
     'http-client': ['security', 'storage', 'config', 'observability'],
   },
-  capabilities: { models: [], memory: ['models'], integrations: [], tools: ['memory', 'integrations'] },
+  capabilities: {
+    accounting: [],
+    models: ['accounting'],
+    memory: ['models'],
+    integrations: [],
+    tools: ['memory', 'integrations'],
+  },
   engine: {
     definitions: [],
     expressions: [],
@@ -57,6 +64,10 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'minijinja-js': ['src/engine/expressions/'],
   '@ai-sdk/openai-compatible': ['src/capabilities/models/'],
   '@ai-sdk/anthropic': ['src/capabilities/models/'],
+  '@ai-sdk/google': ['src/capabilities/models/'],
+  '@ai-sdk/amazon-bedrock': ['src/capabilities/models/'],
+  ioredis: ['src/platform/redis/', 'src/platform/bus/'],
+  re2js: ['src/capabilities/models/', 'src/engine/routing/'],
 };
 
 const topFiles = new Set(['src/index.ts']);

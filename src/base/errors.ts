@@ -84,6 +84,18 @@ export const errorTable = {
     retryable: true,
     meaning: 'Too many requests; `Retry-After` says when to try again.',
   },
+  budget_exceeded: {
+    fault: 'caller',
+    status: 429,
+    retryable: false,
+    meaning: 'A budget would be exceeded; `details.subject` says whose. Nothing was spent.',
+  },
+  content_blocked: {
+    fault: 'caller',
+    status: 400,
+    retryable: false,
+    meaning: 'A guard, or the content policy of the provider, refused the request or the answer.',
+  },
   approval_rejected: {
     fault: 'caller',
     status: 409,

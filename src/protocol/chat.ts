@@ -50,13 +50,25 @@ export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number | null;
+  /** Of the input, what the provider had in its own prompt cache. */
+  readonly cachedInputTokens?: number;
+  /** Of the input, what the provider put into its prompt cache. */
+  readonly cacheWriteTokens?: number;
+  /** Of the output, what the model thought. */
+  readonly reasoningTokens?: number;
 }
+
+const details = ['cachedInputTokens', 'cacheWriteTokens', 'reasoningTokens'] as const;
 
 export const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: null };
 
 /** Sum of two usages; a cost is known as soon as one part's is. */
 export function addUsage(a: Usage, b: Usage): Usage {
+  const known = details.flatMap((name) =>
+    a[name] === undefined && b[name] === undefined ? [] : [[name, (a[name] ?? 0) + (b[name] ?? 0)] as const],
+  );
   return {
+    ...Object.fromEntries(known),
     inputTokens: a.inputTokens + b.inputTokens,
     outputTokens: a.outputTokens + b.outputTokens,
     costUsd: a.costUsd === null && b.costUsd === null ? null : (a.costUsd ?? 0) + (b.costUsd ?? 0),

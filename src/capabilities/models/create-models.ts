@@ -1,13 +1,13 @@
 import type { Environment, Clock, Logger, Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
-import { buildConfiguredProvider, type ProviderParts } from './configured-provider.ts';
+import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
 import { ModelChoice } from './model-choice.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { createModelRouter } from './model-router.ts';
 import { createOfflineProvider } from './offline/offline-provider.ts';
 import type { OfflineScripts } from './offline/offline-script.ts';
-import type { ModelPrice } from './price-table.ts';
+import type { ModelPrice } from '../accounting/index.ts';
 import { ProviderDirectory } from './provider-directory.ts';
 import type { LLMProvider, ModelRouter } from './provider.ts';
 

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '../../base/index.ts';
-import { createOllamaProvider } from './ollama-provider.ts';
-import { answersAsOllama, modelsOfOllama } from './probe-ollama.ts';
+import { createOllamaProvider } from './providers/ollama-provider.ts';
+import { answersAsOllama, modelsOfOllama } from './providers/probe-ollama.ts';
 import type { ProviderDirectory } from './provider-directory.ts';
 
 interface ModelChoiceDeps {

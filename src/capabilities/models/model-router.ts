@@ -1,9 +1,9 @@
 import { toAppError, withDeadline, type AppError, type Clock, type Logger } from '../../base/index.ts';
 import { collectResponse } from './collect-response.ts';
-import { withCost } from './model-cost.ts';
+import { withCost } from '../accounting/index.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
-import type { ModelPrice } from './price-table.ts';
+import type { ModelPrice } from '../accounting/index.ts';
 import type { ModelInfo, ModelReference, ModelRouter, ResolvedModel } from './provider.ts';
 import { resolveModel, type ModelRules } from './resolve-model.ts';
 import { runCandidates } from './run-candidates.ts';

@@ -1,10 +1,10 @@
 import { AppError, canonicalJson } from '../../base/index.ts';
-import { checkProvider } from './check-provider.ts';
+import { checkProvider } from './providers/check-provider.ts';
 import {
   buildConfiguredProvider,
   type configurableKinds,
   type ProviderParts,
-} from './configured-provider.ts';
+} from './providers/configured-provider.ts';
 import type { LLMProvider, ModelStatus } from './provider.ts';
 
 type Kind = (typeof configurableKinds)[number];

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { AppError, JsonObject } from '../../base/index.ts';
 import type { ChatMessage, FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
 
@@ -24,6 +25,8 @@ export interface ModelSettings {
 export interface ModelRequest {
   /** The provider's own name of the model. */
   readonly model: string;
+  /** Fields of the provider's own request that we have no word for (`reasoning_effort`, `num_ctx`, `thinking`), by wire name. */
+  readonly extra?: JsonObject;
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ModelTool[];
   readonly toolChoice?: 'auto' | 'none' | 'required' | { readonly name: string };
@@ -70,6 +73,72 @@ export interface ModelCapabilities {
   readonly embeddings: boolean;
 }
 
+/** Texts to be turned into vectors. */
+export interface EmbeddingRequest {
+  readonly model: string;
+  readonly texts: readonly string[];
+  readonly dimensions?: number;
+}
+
+export interface EmbeddingResponse {
+  /** In the order of the texts. */
+  readonly vectors: readonly (readonly number[])[];
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+export interface RerankRequest {
+  readonly model: string;
+  readonly query: string;
+  readonly documents: readonly string[];
+  /** The best so many. */
+  readonly top?: number;
+}
+
+export interface RerankResponse {
+  /** Best first; `index` is the place in the request. */
+  readonly results: readonly { readonly index: number; readonly score: number }[];
+  readonly model: string;
+  readonly usage: Usage;
+}
+
+/** The shapes of requests that our doors take and upstreams speak. */
+export type WireShape =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-responses'
+  | 'openai-embeddings'
+  | 'anthropic-messages';
+
+/** A request as a client sent it. */
+export interface WireRequest {
+  readonly shape: WireShape;
+  readonly body: Uint8Array;
+  /** The body, parsed. */
+  readonly json: JsonObject;
+  /** Headers that belong to the request's meaning, such as `anthropic-beta`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A request to be sent on as it is, but for the fields named. */
+export interface ForwardRequest {
+  readonly wire: WireRequest;
+  readonly model: string;
+  readonly stream: boolean;
+  /** Fields to set where the request has none. */
+  readonly params: JsonObject;
+  /** Fields to set whatever the request says, such as a smaller `max_tokens`. */
+  readonly overrides: JsonObject;
+}
+
+/** An upstream's answer that has begun; its status is below 400. */
+export interface ForwardResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable;
+}
+
 export interface ModelCallOptions {
   /** Aborting ends the upstream call and rejects, or ends the stream, with the signal's reason. */
   readonly signal: AbortSignal;
@@ -88,10 +157,15 @@ export interface LLMProvider {
   complete(request: ModelRequest, options: ModelCallOptions): Promise<ModelResponse>;
   stream(request: ModelRequest, options: ModelCallOptions): AsyncIterable<ModelEvent>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
-  embed?(
-    request: { readonly model: string; readonly texts: readonly string[] },
-    options: ModelCallOptions,
-  ): Promise<readonly (readonly number[])[]>;
+  embed?(request: EmbeddingRequest, options: ModelCallOptions): Promise<EmbeddingResponse>;
+  rerank?(request: RerankRequest, options: ModelCallOptions): Promise<RerankResponse>;
+  /** Shapes that the upstream takes as they are. Absent: none. */
+  readonly wireShapes?: readonly WireShape[];
+  /**
+   * Sends a request of such a shape on. Resolves with the head of the answer; rejects as `complete` does, also for a status
+   * of 400 and above. Usage is asked for in streams (`stream_options.include_usage`).
+   */
+  forward?(request: ForwardRequest, options: ModelCallOptions): Promise<ForwardResponse>;
 }
 
 /** A model chosen for a call: who answers, under which name, with which fallbacks after it. */

@@ -1,5 +1,5 @@
 import { AppError, nearestName } from '../../base/index.ts';
-import { configurableKind, configurableKinds } from './configured-provider.ts';
+import { configurableKind, configurableKinds } from './providers/configured-provider.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
 import type { ProviderDirectory } from './provider-directory.ts';
 import type { LLMProvider, ModelReference, ResolvedModel } from './provider.ts';

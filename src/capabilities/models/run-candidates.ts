@@ -2,8 +2,8 @@ import { AppError, toAppError, withDeadline, type Clock, type Logger } from '../
 import type { Usage } from '../../protocol/index.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import type { ModelCallOptions, ModelEvent, ResolvedModel } from './provider.ts';
-import { untilAborted } from './race-abort.ts';
-import { toStreamError } from './stream-error.ts';
+import { untilAborted } from './providers/race-abort.ts';
+import { toStreamError } from './providers/stream-error.ts';
 
 interface CandidateDeps {
   readonly clock: Clock;

@@ -3,7 +3,7 @@ import { AppError, toAppError, type Clock } from '../../../base/index.ts';
 import { textOf, type ToolCall, type Usage } from '../../../protocol/index.ts';
 import { collectResponse } from '../collect-response.ts';
 import type { LLMProvider, ModelEvent, ModelRequest } from '../provider.ts';
-import { toStreamError } from '../stream-error.ts';
+import { toStreamError } from '../providers/stream-error.ts';
 import { assistantAnswer, extractAnswer, type OfflineAnswer } from './offline-answer.ts';
 import { offlineProviderName } from './offline-name.ts';
 import { scriptStep, type OfflineScripts } from './offline-script.ts';

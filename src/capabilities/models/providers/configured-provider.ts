@@ -1,8 +1,8 @@
-import { AppError, resolveReferences, type Clock, type Environment, type Json } from '../../base/index.ts';
+import { AppError, resolveReferences, type Clock, type Environment, type Json } from '../../../base/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
-import type { LLMProvider } from './provider.ts';
+import type { LLMProvider } from '../provider.ts';
 
 /** What every provider is built with. */
 export interface ProviderParts {

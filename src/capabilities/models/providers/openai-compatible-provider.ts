@@ -1,10 +1,10 @@
-import { isJsonObject, type Clock } from '../../base/index.ts';
+import { isJsonObject, type Clock } from '../../../base/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
-import type { LLMProvider, ModelInfo } from './provider.ts';
+import type { LLMProvider, ModelInfo } from '../provider.ts';
 
 /** Where an OpenAI-compatible server is and how to speak with it. */
 export interface OpenAICompatibleOptions extends CallTimes {

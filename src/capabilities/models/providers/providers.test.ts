@@ -1,20 +1,20 @@
-import { systemClock } from '../../base/index.ts';
+import { systemClock } from '../../../base/index.ts';
 import {
   contractTimes,
   llmProviderContract,
   type ProviderHarness,
-} from '../../testing/contracts/llm-provider-contract.ts';
+} from '../../../testing/contracts/llm-provider-contract.ts';
 import {
   FakeModel,
   startFakeAnthropic,
   startFakeOllama,
   startFakeOpenAI,
   type FakeModelServer,
-} from '../../testing/models.ts';
+} from '../../../testing/models.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
-import type { LLMProvider } from './provider.ts';
+import type { LLMProvider } from '../provider.ts';
 
 const parts = { ...contractTimes, fetch: globalThis.fetch, clock: systemClock };
 

@@ -1,5 +1,5 @@
-import { isJsonObject, tryParseJson } from '../../base/index.ts';
-import type { ToolCall } from '../../protocol/index.ts';
+import { isJsonObject, tryParseJson } from '../../../base/index.ts';
+import type { ToolCall } from '../../../protocol/index.ts';
 
 /** A tool call from the text that a model wrote as its arguments; what is no JSON object is kept as it came. */
 export function toToolCall(call: { id: string; name: string; input: unknown }): ToolCall {

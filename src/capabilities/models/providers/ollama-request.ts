@@ -1,7 +1,7 @@
 import { estimateTokenCount } from 'tokenx';
-import { AppError, type JsonObject } from '../../base/index.ts';
-import { textOf, type ChatMessage } from '../../protocol/index.ts';
-import type { ModelRequest } from './provider.ts';
+import { AppError, type JsonObject } from '../../../base/index.ts';
+import { textOf, type ChatMessage } from '../../../protocol/index.ts';
+import type { ModelRequest } from '../provider.ts';
 
 /** Settings that only Ollama's own API carries. */
 export interface OllamaSettings {

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../base/index.ts';
-import { startFakeOllama, type FakeModelServer } from '../../testing/models.ts';
+import { systemClock } from '../../../base/index.ts';
+import { startFakeOllama, type FakeModelServer } from '../../../testing/models.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
-import type { ModelEvent, ModelRequest } from './provider.ts';
+import type { ModelEvent, ModelRequest } from '../provider.ts';
 
 const { signal } = new AbortController();
 const request: ModelRequest = { model: 'llama3.2', messages: [{ role: 'user', content: 'Hello' }] };

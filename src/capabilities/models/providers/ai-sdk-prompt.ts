@@ -4,8 +4,8 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4TextPart,
 } from '@ai-sdk/provider';
-import type { ChatMessage, UserPart } from '../../protocol/index.ts';
-import type { ModelRequest } from './provider.ts';
+import type { ChatMessage, UserPart } from '../../../protocol/index.ts';
+import type { ModelRequest } from '../provider.ts';
 
 function filePart(url: string, mediaType: string, name?: string): LanguageModelV4FilePart {
   const inline = /^data:([^;,]*)(?:;[^,]*)?;base64,(.*)$/s.exec(url);

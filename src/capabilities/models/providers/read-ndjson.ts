@@ -1,4 +1,4 @@
-import { tryParseJson, type Json } from '../../base/index.ts';
+import { tryParseJson, type Json } from '../../../base/index.ts';
 import type { CallLimits } from './call-limits.ts';
 
 /** Longer lines are no answer of a model; without a bound a broken server could fill the memory. */

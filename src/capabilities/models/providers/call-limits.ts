@@ -1,4 +1,4 @@
-import { AppError, type Clock } from '../../base/index.ts';
+import { AppError, type Clock } from '../../../base/index.ts';
 import { raceAbort } from './race-abort.ts';
 
 /** The time that one call of a provider may take; both are part of every provider's options. */

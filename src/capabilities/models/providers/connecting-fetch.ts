@@ -1,4 +1,4 @@
-import { AppError } from '../../base/index.ts';
+import { AppError } from '../../../base/index.ts';
 
 /**
  * A `fetch` whose rejection for a failed connection looks the same whoever made it: the egress client rejects with an

@@ -1,5 +1,5 @@
-import { AppError } from '../../base/index.ts';
-import type { LLMProvider } from './provider.ts';
+import { AppError } from '../../../base/index.ts';
+import type { LLMProvider } from '../provider.ts';
 
 const methods = ['complete', 'stream', 'listModels'] as const;
 const capabilities = ['tools', 'structuredOutput', 'images', 'embeddings'] as const;

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../base/index.ts';
-import { startFakeOpenAI, type FakeModelServer } from '../../testing/models.ts';
+import { systemClock } from '../../../base/index.ts';
+import { startFakeOpenAI, type FakeModelServer } from '../../../testing/models.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
-import type { ModelEvent, ModelRequest } from './provider.ts';
+import type { ModelEvent, ModelRequest } from '../provider.ts';
 
 const { signal } = new AbortController();
 const request: ModelRequest = { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] };

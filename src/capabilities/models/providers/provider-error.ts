@@ -1,4 +1,4 @@
-import { AppError, isAbortError, isJsonObject, tryParseJson } from '../../base/index.ts';
+import { AppError, isAbortError, isJsonObject, tryParseJson } from '../../../base/index.ts';
 
 /** Who is called, in the words of error messages. */
 export interface Upstream {

@@ -1,4 +1,4 @@
-import { AppError } from '../../base/index.ts';
+import { AppError } from '../../../base/index.ts';
 
 /** The last event's error when a stream ends because its signal aborted. */
 export function toStreamError(reason: unknown): AppError {

@@ -4,8 +4,8 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import { AppError, type Clock } from '../../base/index.ts';
-import type { FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
+import { AppError, type Clock } from '../../../base/index.ts';
+import type { FinishReason, ToolCall, Usage } from '../../../protocol/index.ts';
 import { toCallOptions } from './ai-sdk-prompt.ts';
 import { limitCall, type CallLimits, type CallTimes } from './call-limits.ts';
 import { reportedError, toProviderError, type Upstream } from './provider-error.ts';
@@ -16,7 +16,7 @@ import type {
   ModelInfo,
   ModelRequest,
   ModelResponse,
-} from './provider.ts';
+} from '../provider.ts';
 import { toStreamError } from './stream-error.ts';
 import { toToolCall } from './tool-arguments.ts';
 

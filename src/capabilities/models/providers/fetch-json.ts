@@ -1,4 +1,4 @@
-import { tryParseJson, type Json } from '../../base/index.ts';
+import { tryParseJson, type Json } from '../../../base/index.ts';
 import { statusError, type Upstream } from './provider-error.ts';
 
 /** Reads a JSON answer of the provider; rejects with the port's errors, or what `fetch` rejected with. */

@@ -1,4 +1,4 @@
-import { isJsonObject, withDeadline, type Clock } from '../../base/index.ts';
+import { isJsonObject, withDeadline, type Clock } from '../../../base/index.ts';
 
 /** A local server answers in a few milliseconds; a start must not wait for one that does not exist. */
 const probeTimeoutMs = 300;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { AppError, systemClock } from '../../base/index.ts';
+import { AppError, systemClock } from '../../../base/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
-import { modelServerHosts } from './model-server-hosts.ts';
+import { modelServerHosts } from '../model-server-hosts.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
 

@@ -1,7 +1,7 @@
-import { AppError, isJsonObject, type Clock, type Json } from '../../base/index.ts';
-import type { FinishReason } from '../../protocol/index.ts';
+import { AppError, isJsonObject, type Clock, type Json } from '../../../base/index.ts';
+import type { FinishReason } from '../../../protocol/index.ts';
 import { limitCall, type CallLimits, type CallTimes } from './call-limits.ts';
-import { collectResponse } from './collect-response.ts';
+import { collectResponse } from '../collect-response.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
 import { toOllamaRequest, type OllamaSettings } from './ollama-request.ts';
@@ -12,7 +12,7 @@ import {
   toProviderError,
   type Upstream,
 } from './provider-error.ts';
-import type { LLMProvider, ModelEvent, ModelInfo, ModelRequest } from './provider.ts';
+import type { LLMProvider, ModelEvent, ModelInfo, ModelRequest } from '../provider.ts';
 import { readNdjson } from './read-ndjson.ts';
 import { toStreamError } from './stream-error.ts';
 import { toToolCall } from './tool-arguments.ts';

@@ -1,0 +1,2 @@
+export type * from './deployment.ts';
+export type * from './dispatch.ts';
