@@ -16,7 +16,13 @@ import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { ChannelDefinition, Scope } from '../../protocol/index.ts';
 import { builtInChannels } from './built-in-channels.ts';
-import type { ChannelAdapter, ChannelAdapterFactory, ChannelStatus, RawWebhook } from './channel-adapter.ts';
+import type {
+  ChannelAdapter,
+  ChannelAdapterFactory,
+  ChannelStatus,
+  RawWebhook,
+  WebhookReply,
+} from './channel-adapter.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
@@ -60,11 +66,6 @@ export interface ChannelView {
   readonly error: string | null;
   readonly lastInAt: string | null;
   readonly lastOutAt: string | null;
-}
-
-/** Answer to a webhook call. */
-export interface WebhookAnswer {
-  readonly status: 200 | 400 | 401 | 404 | 503;
 }
 
 interface Channel {
@@ -172,19 +173,23 @@ export class ChannelHub implements Service {
    * Takes in a webhook call of a platform. 200 only when its event is durable; 503 asks the platform to send it again.
    * Never rejects.
    */
-  async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookAnswer> {
+  async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookReply> {
     const channel = this.#channels.get(channelName);
     const adapter = channel?.adapter;
     if (channel === undefined || adapter === undefined || adapter.platform !== platform)
       return { status: 404 };
+    if (raw.method === 'GET') return adapter.verifyWebhookChallenge?.(raw) ?? { status: 405 };
     if (!adapter.verify(raw)) return { status: 401 };
-    const update = tryParseJson(new TextDecoder().decode(raw.body));
+    const challenge = adapter.verifyWebhookChallenge?.(raw);
+    if (challenge !== undefined) return challenge;
+    const update =
+      adapter.decode === undefined ? tryParseJson(new TextDecoder().decode(raw.body)) : adapter.decode(raw);
     if (update === undefined) return { status: 400 };
     try {
-      const { afterAck } = await adapter.enqueueWebhookUpdate(update);
+      const { afterAck, reply = { status: 200 } } = await adapter.enqueueWebhookUpdate(update);
       // After the answer to the platform, which must not wait for it.
       if (afterAck !== undefined) this.#deps.clock.after(0, () => void afterAck());
-      return { status: 200 };
+      return reply;
     } catch (error) {
       this.#deps.logger.warn({ error, channel: channelName }, 'a webhook event could not be stored yet');
       return { status: 503 };

@@ -1,5 +1,5 @@
 export type * from './channel-adapter.ts';
 export type { ChannelState, StateKey } from './channel-state.ts';
-export type { ChannelHubDeps, ChannelView, WebhookAnswer } from './channel-hub.ts';
+export type { ChannelHubDeps, ChannelView } from './channel-hub.ts';
 export { ChannelHub, createChannelHub } from './channel-hub.ts';
 export type { DeliverySettings } from './deliver-response.ts';

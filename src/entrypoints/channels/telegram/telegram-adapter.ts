@@ -37,6 +37,9 @@ class TelegramAdapter implements ChannelAdapter {
     typingIntervalMs: 4000,
     threads: true,
     sendsPerSecond: 25,
+    buttons: true,
+    idempotentSend: false,
+    files: { mostBytesIn: 20_000_000, mostBytesOut: 50_000_000 },
   };
   readonly #context: ChannelAdapterContext;
   readonly #api: TelegramApi;
