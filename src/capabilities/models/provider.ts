@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { AppError, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
+import type { RequestRouting } from './gateway/gateway.ts';
+import type { ModelList } from './router/index.ts';
 import type { ChatMessage, FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
 
 /** A function the model may call. */
@@ -149,6 +151,7 @@ export interface ModelCallOptions {
 export interface RoutedCallOptions extends ModelCallOptions {
   /** On whose behalf; absent: the platform itself, without limits. */
   readonly caller?: ModelCaller;
+  readonly routing?: RequestRouting;
 }
 
 /**
@@ -221,6 +224,8 @@ export interface ModelRouter {
     options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
+  /** The model list as it is now. */
+  list(): ModelList;
   register(provider: LLMProvider): void;
   status(): ModelStatus;
 }
