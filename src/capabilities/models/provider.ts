@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { AppError, JsonObject } from '../../base/index.ts';
+import type { AppError, Json, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
 import type { RequestRouting } from './gateway/gateway.ts';
 import type { ModelList } from './router/index.ts';
@@ -139,7 +139,10 @@ export interface ForwardResponse {
   readonly status: number;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Bytes as they come; its failures are the transport's own. */
   readonly body: Readable;
+  /** The error for a report that came in place of an answer, or within one. */
+  readonly toError?: (report: Json) => AppError;
 }
 
 export interface ModelCallOptions {

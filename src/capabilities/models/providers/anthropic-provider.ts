@@ -1,8 +1,10 @@
 import { isJsonObject, type Clock } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
+import { createAnthropicForward } from './forward-anthropic.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider } from '../provider.ts';
 
@@ -15,6 +17,8 @@ export interface AnthropicOptions extends CallTimes {
   readonly apiKey: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch: typeof globalThis.fetch;
+  /** With it requests of the Messages API are sent on as they are. */
+  readonly request?: EgressClient['request'];
   readonly clock: Clock;
 }
 
@@ -35,7 +39,7 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
     return createAnthropic({ baseURL: root, apiKey, fetch, headers: { ...options.headers } });
   };
   let loading: ReturnType<typeof load> | undefined;
-  return createAiSdkProvider({
+  const provider = createAiSdkProvider({
     ...options,
     name,
     upstream,
@@ -58,4 +62,6 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
         .flatMap((model) => (typeof model['id'] === 'string' ? [{ id: model['id'], provider: name }] : []));
     },
   });
+  if (options.request === undefined) return provider;
+  return { ...provider, ...createAnthropicForward({ ...options, request: options.request, upstream, root }) };
 }

@@ -1,8 +1,10 @@
 import { isJsonObject, type Clock } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
+import { createOpenAIForward, type OpenAIShape } from './forward-openai.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider, ModelInfo } from '../provider.ts';
 
@@ -17,6 +19,10 @@ export interface OpenAICompatibleOptions extends CallTimes {
   /** Does the server take a JSON Schema as response format? Default true. */
   readonly structuredOutputs?: boolean;
   readonly fetch: typeof globalThis.fetch;
+  /** With it requests of OpenAI's shapes are sent on as they are. */
+  readonly request?: EgressClient['request'];
+  /** Shapes that the server takes, where its address does not tell. */
+  readonly wireShapes?: readonly OpenAIShape[];
   readonly clock: Clock;
 }
 
@@ -74,7 +80,7 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
     });
   };
   let loading: ReturnType<typeof load> | undefined;
-  return createAiSdkProvider({
+  const provider = createAiSdkProvider({
     ...options,
     name,
     upstream,
@@ -99,6 +105,19 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
       return readModels(body, name);
     },
   });
+  if (options.request === undefined) return provider;
+  const { request, wireShapes: shapes } = options;
+  return {
+    ...provider,
+    ...createOpenAIForward({
+      ...options,
+      request,
+      upstream,
+      baseUrl,
+      headers,
+      ...(shapes === undefined ? {} : { shapes }),
+    }),
+  };
 }
 
 /** Strict schemas must forbid additional properties everywhere; ours come from users, so the server is asked to be lenient. */
