@@ -2,6 +2,8 @@ export type * from './accounting.ts';
 export type * from './caller.ts';
 export type * from './ledger.ts';
 export type * from './limit-source.ts';
+export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
+export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export { priceOf, withCost } from './model-cost.ts';
 export type { ModelPrice } from './price-table.ts';
 export type * from './usage-row.ts';

@@ -8,8 +8,8 @@ export interface LedgerSubjectsTable {
   parallel: Generated<number>;
   /** Time since 1970 in lengths of a bucket; bucket n is at place n mod 61, counted from 0. */
   bucket: Generated<number>;
-  requests: Generated<readonly number[]>;
-  tokens: Generated<readonly number[]>;
+  requests: Generated<readonly (number | string)[]>;
+  tokens: Generated<readonly (number | string)[]>;
   touched_at: Generated<Date>;
 }
 
@@ -38,7 +38,7 @@ export interface LedgerReservationsTable {
   /** The budgets that it is held against, with the beginning of their periods. */
   budget_keys: readonly string[];
   periods: readonly string[];
-  starts: readonly number[];
+  starts: readonly (number | string)[];
   expires_at: Timestamp;
   /** Given back, because nobody settled it in time; what it spent counts when it is settled late. */
   expired: Generated<boolean>;

@@ -33,10 +33,10 @@ export async function readLedgerUse(
     from unnest(${keys}::text[]) as w(key)
     cross join (select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as at_ms) t
     left join ledger_subjects s on s.key = w.key
-    left join lateral (select ledger_shift(s.requests, s.bucket, greatest(s.bucket, t.at_ms / ${bucketMs}::bigint)) as requests,
-      ledger_shift(s.tokens, s.bucket, greatest(s.bucket, t.at_ms / ${bucketMs}::bigint)) as tokens) r on s.key is not null`.execute(
-    db,
-  );
+    left join lateral (select
+      case when s.key is not null then ledger_shift(s.requests, s.bucket, greatest(s.bucket, t.at_ms / ${bucketMs}::bigint)) end as requests,
+      case when s.key is not null then ledger_shift(s.tokens, s.bucket, greatest(s.bucket, t.at_ms / ${bucketMs}::bigint)) end as tokens
+    ) r on true`.execute(db);
   const { rows: budgets } = await sql<BudgetRow>`
     select key, period, started_at, spent, reserved from ledger_budgets where key = any(${keys}::text[])`.execute(
     db,
