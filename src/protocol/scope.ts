@@ -21,6 +21,8 @@ export const permissionScopes = [
   'sessions:write',
   'models:read',
   'models:invoke',
+  'usage:read',
+  'limits:write',
   'tools:execute',
   'channels:read',
   'channels:write',
