@@ -6,3 +6,6 @@ export { estimateTokens } from './estimate-tokens.ts';
 export { costOf, highestCost, priceOf, withCost } from './model-cost.ts';
 export type { ModelPrice } from './price-table.ts';
 export type * from './usage-row.ts';
+export * from './usage-reports.ts';
+export { createUsageReports } from './sql-usage-reports.ts';
+export { SqlUsageStore, type UsageStoreDeps } from './sql-usage-store.ts';
