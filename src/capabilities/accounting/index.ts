@@ -12,3 +12,4 @@ export { costOf, highestCost, priceOf, withCost } from './model-cost.ts';
 export * from './usage-reports.ts';
 export { createUsageReports } from './sql-usage-reports.ts';
 export { SqlUsageStore, type UsageStoreDeps } from './sql-usage-store.ts';
+export { unlimitedAccounting } from './unlimited-accounting.ts';

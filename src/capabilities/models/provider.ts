@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type { AppError, Json, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
 import type { RequestRouting } from './gateway/gateway.ts';
-import type { ModelList } from './router/index.ts';
 import type {
   CacheMark,
   ChatMessage,
@@ -262,8 +261,6 @@ export interface ModelRouter {
     options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
-  /** The model list as it is now. */
-  list(): ModelList;
   register(provider: LLMProvider): void;
   status(): ModelStatus;
 }

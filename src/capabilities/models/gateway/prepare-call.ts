@@ -1,4 +1,4 @@
-import { AppError } from '../../../base/index.ts';
+import { AppError, type Json } from '../../../base/index.ts';
 import type { AdmissionRequest, CallerDirectory } from '../../accounting/index.ts';
 import { estimateTokens } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
@@ -61,7 +61,7 @@ export async function prepareCall(
   }
   let estimated: number | undefined;
   const inputTokens = (): number =>
-    (estimated ??= estimateTokens(wire === undefined ? call.request().messages : wire.json));
+    (estimated ??= estimateTokens(wire?.json ?? (call.request().messages as unknown as Json)));
   let bytes: number | undefined;
   const user = caller.user ?? attributes.user;
   const failFirst = routing?.failFirst;
