@@ -10,3 +10,4 @@ export * from './service.ts';
 export * from './process-running.ts';
 export * from './visible-json.ts';
 export * from './visible-value.ts';
+export * from './yaml-places.ts';
