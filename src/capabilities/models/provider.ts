@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { AppError, JsonObject } from '../../base/index.ts';
+import type { ModelCaller } from '../accounting/index.ts';
 import type { ChatMessage, FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
 
 /** A function the model may call. */
@@ -144,6 +145,12 @@ export interface ModelCallOptions {
   readonly signal: AbortSignal;
 }
 
+/** A call of the router. */
+export interface RoutedCallOptions extends ModelCallOptions {
+  /** On whose behalf; absent: the platform itself, without limits. */
+  readonly caller?: ModelCaller;
+}
+
 /**
  * A source of language models. Providers do not retry: the router does.
  *
@@ -206,12 +213,12 @@ export interface ModelRouter {
   stream(
     reference: ModelReference | undefined,
     request: Omit<ModelRequest, 'model'>,
-    options: ModelCallOptions,
+    options: RoutedCallOptions,
   ): AsyncIterable<ModelEvent>;
   complete(
     reference: ModelReference | undefined,
     request: Omit<ModelRequest, 'model'>,
-    options: ModelCallOptions,
+    options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
   register(provider: LLMProvider): void;
