@@ -92,6 +92,8 @@ export interface HttpServerDeps {
   readonly gateway: ModelGateway;
   /** Names that the model list gives to models, as it is now. */
   readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;
