@@ -40,7 +40,6 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: gatewayOverRouter(models.router),
-    modelList: () => ({ groups: new Map(), aliases: new Map() }),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

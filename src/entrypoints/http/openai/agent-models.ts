@@ -21,7 +21,7 @@ const aliases: Readonly<Record<string, string>> = {
 
 const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
 
-type Deps = Pick<RouteDeps, 'agents' | 'models' | 'modelList' | 'teams' | 'workflows'>;
+type Deps = Pick<RouteDeps, 'agents' | 'models' | 'teams' | 'workflows'>;
 
 /** Would the offline assistant answer? */
 function isOffline({ models }: Deps, reference: ModelReference | undefined): boolean {
@@ -72,8 +72,8 @@ function modelOf({ models }: Deps, name: string): CompletionTarget {
 }
 
 /** Does the model list give this name to somebody? */
-export function isListedModel({ modelList }: Pick<Deps, 'modelList'>, name: string): boolean {
-  const { groups, aliases: names } = modelList();
+export function isListedModel({ models }: Pick<Deps, 'models'>, name: string): boolean {
+  const { groups, aliases: names } = models.list();
   return groups.has(name) || names.has(name);
 }
 

@@ -196,17 +196,32 @@ export function addModelRouterRoutes(app: HttpApp, deps: RouteDeps): void {
         try {
           const answer = await models.complete(
             { name: deployment },
-            { messages: [{ role: 'user', content: 'Answer with the word "ok".' }], settings: { maxTokens: 16 } },
+            {
+              messages: [{ role: 'user', content: 'Answer with the word "ok".' }],
+              settings: { maxTokens: 16 },
+            },
             {
               signal: wait.signal,
               caller: { scope: request.scope, requestId: request.id },
               routing: { numRetries: 0, timeoutMs: testTimeoutMs, cache: { noCache: true, noStore: true } },
             },
           );
-          return { deployment, ok: true, latency_ms: clock.now() - startedMs, model: answer.model, error: null };
+          return {
+            deployment,
+            ok: true,
+            latency_ms: clock.now() - startedMs,
+            model: answer.model,
+            error: null,
+          };
         } catch (error) {
           const { code, message } = toAppError(error);
-          return { deployment, ok: false, latency_ms: clock.now() - startedMs, model: null, error: { code, message } };
+          return {
+            deployment,
+            ok: false,
+            latency_ms: clock.now() - startedMs,
+            model: null,
+            error: { code, message },
+          };
         }
       };
       try {
