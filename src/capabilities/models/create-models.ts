@@ -2,6 +2,8 @@ import type { Environment, Clock, Logger, Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
 import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
+import { providerEnvironment, type ProviderVariables } from './providers/provider-environment.ts';
+import { connectedKinds } from './providers/provider-kinds.ts';
 import { ModelChoice } from './model-choice.ts';
 import type { ModelMetrics } from './model-metrics.ts';
 import { createModelRouter } from './model-router.ts';
@@ -13,18 +15,19 @@ import type { LLMProvider, ModelRouter } from './provider.ts';
 
 /** What the model side of a process is made of. */
 export interface ModelsDeps {
-  readonly config: Pick<
-    Config,
-    | 'OLLAMA_BASE_URL'
-    | 'OLLAMA_DEFAULT_MODEL'
-    | 'OPENAI_API_KEY'
-    | 'OPENAI_BASE_URL'
-    | 'OPENAI_DEFAULT_MODEL'
-    | 'ANTHROPIC_API_KEY'
-    | 'ANTHROPIC_BASE_URL'
-    | 'ANTHROPIC_DEFAULT_MODEL'
-    | 'MODEL_TIMEOUT_SECONDS'
-  >;
+  readonly config: ProviderVariables &
+    Pick<
+      Config,
+      | 'OLLAMA_BASE_URL'
+      | 'OLLAMA_DEFAULT_MODEL'
+      | 'OPENAI_API_KEY'
+      | 'OPENAI_BASE_URL'
+      | 'OPENAI_DEFAULT_MODEL'
+      | 'ANTHROPIC_API_KEY'
+      | 'ANTHROPIC_BASE_URL'
+      | 'ANTHROPIC_DEFAULT_MODEL'
+      | 'MODEL_TIMEOUT_SECONDS'
+    >;
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
@@ -73,7 +76,7 @@ export function createModels(deps: ModelsDeps): Models {
     fetch,
     clock,
     timeoutMs,
-    environment: deps.environment ?? {},
+    environment: providerEnvironment(config, deps.environment ?? {}),
     defaults: {
       openai: { apiKey: config.OPENAI_API_KEY, baseUrl: config.OPENAI_BASE_URL },
       anthropic: { apiKey: config.ANTHROPIC_API_KEY, baseUrl: config.ANTHROPIC_BASE_URL },
@@ -88,6 +91,7 @@ export function createModels(deps: ModelsDeps): Models {
     ...(config.OLLAMA_BASE_URL === undefined ? [] : ['ollama' as const]),
     ...(hasOpenAI ? ['openai' as const] : []),
     ...(hasAnthropic ? ['anthropic' as const] : []),
+    ...connectedKinds(parts.environment),
   ];
   for (const kind of kinds) {
     if (directory.get(kind) === undefined) directory.register(buildConfiguredProvider(kind, {}, parts));

@@ -1,13 +1,9 @@
 import { AppError, canonicalJson } from '../../base/index.ts';
 import { checkProvider } from './providers/check-provider.ts';
-import {
-  buildConfiguredProvider,
-  type configurableKinds,
-  type ProviderParts,
-} from './providers/configured-provider.ts';
+import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
+import type { ProviderKind } from './providers/provider-kinds.ts';
 import type { LLMProvider, ModelStatus } from './provider.ts';
 
-type Kind = (typeof configurableKinds)[number];
 type Status = ModelStatus['providers'][number];
 
 /** Definitions come and go with reloads; beyond this the longest unused provider is forgotten. */
@@ -41,7 +37,7 @@ export class ProviderDirectory {
   }
 
   /** The provider of a definition's own settings; equal settings share one. */
-  configured(kind: Kind, settings: Readonly<Record<string, unknown>>): LLMProvider {
+  configured(kind: ProviderKind, settings: Readonly<Record<string, unknown>>): LLMProvider {
     const key = `${kind} ${canonicalJson(settings)}`;
     const provider = this.#built.get(key) ?? buildConfiguredProvider(kind, settings, this.#parts);
     this.#built.delete(key);
