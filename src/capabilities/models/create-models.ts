@@ -11,7 +11,8 @@ import { createOfflineProvider } from './offline/offline-provider.ts';
 import type { OfflineScripts } from './offline/offline-script.ts';
 import type { ModelPrice } from '../accounting/index.ts';
 import { ProviderDirectory } from './provider-directory.ts';
-import type { LLMProvider, ModelRouter } from './provider.ts';
+import type { ModelRouter } from './provider.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** What the model side of a process is made of. */
 export interface ModelsDeps {
@@ -42,7 +43,7 @@ export interface ModelsDeps {
     readonly prices?: Readonly<Record<string, ModelPrice>>;
   };
   /** Further providers, such as those of plugins. */
-  readonly providers?: readonly LLMProvider[];
+  readonly providers?: readonly PluginProvider[];
   /** Scripts of `offline/script:<name>`. */
   readonly scripts?: OfflineScripts;
   /** Where a local Ollama is looked for when none is configured. Default `http://localhost:11434`. */

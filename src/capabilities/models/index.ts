@@ -3,3 +3,6 @@ export { createModels, type Models, type ModelsDeps } from './create-models.ts';
 export { modelServerHosts } from './model-server-hosts.ts';
 export type { OfflineScripts } from './offline/offline-script.ts';
 export type * from './provider.ts';
+export { fromLanguageModel, type LanguageModelProviderOptions } from './providers/from-language-model.ts';
+export type { PluginProvider, SimpleProvider } from './providers/simple-provider.ts';
+export { createLocalModels, type LocalModels, type PullProgress } from './providers/local-models.ts';

@@ -1,7 +1,9 @@
 import { AppError, canonicalJson } from '../../base/index.ts';
+import { adaptProvider } from './providers/adapt-provider.ts';
 import { checkProvider } from './providers/check-provider.ts';
 import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
 import type { ProviderKind } from './providers/provider-kinds.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 import type { LLMProvider, ModelStatus } from './provider.ts';
 
 type Status = ModelStatus['providers'][number];
@@ -21,7 +23,8 @@ export class ProviderDirectory {
   }
 
   /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
-  register(provider: LLMProvider): void {
+  register(candidate: PluginProvider): void {
+    const provider: unknown = adaptProvider(candidate);
     checkProvider(provider);
     if (this.#byName.has(provider.name))
       throw new AppError('conflict', `A model provider named "${provider.name}" is registered already.`);

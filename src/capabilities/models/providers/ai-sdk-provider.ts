@@ -104,7 +104,7 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
 
   /** One part of the SDK's stream as our event; `undefined` for what does not concern us. */
   function toEvent(part: LanguageModelV4StreamPart, state: StreamState): ModelEvent | undefined {
-    state.gatherer.take(part as Parameters<AnswerGatherer['take']>[0]);
+    state.gatherer.take(part);
     if (part.type === 'text-delta')
       return part.delta === '' ? undefined : { type: 'text-delta', text: part.delta };
     if (part.type === 'reasoning-delta')

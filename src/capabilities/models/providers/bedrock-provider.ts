@@ -63,7 +63,7 @@ function bedrockCall(request: ModelRequest): LanguageModelV4CallOptions {
   };
   return toCallOptions(request, dialect, {
     ...extra.options,
-    ...(Object.keys(fields).length === 0 ? {} : { providerOptions: { bedrock: fields as never } }),
+    ...(Object.keys(fields).length === 0 ? {} : { providerOptions: { bedrock: fields } }),
   });
 }
 
@@ -130,7 +130,7 @@ export function createBedrockProvider(options: BedrockOptions): LLMProvider {
     embed: async (request, { signal }) =>
       embedWithSdk((await load(root)).embeddingModel(request.model), request, {
         signal,
-        ...(request.extra === undefined ? {} : { providerOptions: { bedrock: request.extra as never } }),
+        ...(request.extra === undefined ? {} : { providerOptions: { bedrock: request.extra } }),
       }),
     rerank: async (request, { signal }) =>
       rerankWithSdk(

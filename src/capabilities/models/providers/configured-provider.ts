@@ -181,49 +181,35 @@ export function buildConfiguredProvider(
   const schemas = typeof structured === 'boolean' ? { structuredOutputs: structured } : {};
   const [keyVariable] = keyVariablesOf(kind);
   const hint = keyVariable === undefined ? {} : { keyHint: `Check ${keyVariable}, or its api_key.` };
-  switch (kind) {
-    case 'openai':
-      return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
-    case 'azure':
-      return buildAzure(settings, { ...shared, ...schemas }, parts, place);
-    case 'anthropic':
-      return createAnthropicProvider({
-        ...shared,
-        ...place,
-        apiKey: needed('Anthropic', place.apiKey, keyHint('Anthropic', kind, settings)),
-      });
-    case 'google':
-      return createGoogleProvider({
-        ...shared,
-        ...place,
-        apiKey: needed('Google', place.apiKey, keyHint('Google', kind, settings)),
-      });
-    case 'cohere':
-      needed('Cohere', place.apiKey, keyHint('Cohere', kind, settings));
-      return createCohereProvider({
-        ...shared,
-        ...place,
-        ...schemas,
-        ...hint,
-        name: kind,
-        label: 'Cohere',
-        quirks: { names: false, renames: { max_completion_tokens: 'max_tokens' } },
-      });
-    default: {
-      const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
-      if (needsKey) needed(label, place.apiKey, keyHint(label, kind, settings));
-      return createOpenAICompatibleProvider({
-        ...shared,
-        ...place,
-        baseUrl: needed(label, place.baseUrl, 'base_url is missing in spec.model.config.'),
-        ...schemas,
-        ...hint,
-        name: kind,
-        label,
-        rerank,
-        ...(quirks === undefined ? {} : { quirks }),
-        ...(embeddingBatch === undefined ? {} : { embeddingBatch }),
-      });
-    }
-  }
+  const keyOf = (label: string): string => needed(label, place.apiKey, keyHint(label, kind, settings));
+  if (kind === 'openai') return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
+  if (kind === 'azure') return buildAzure(settings, { ...shared, ...schemas }, parts, place);
+  if (kind === 'anthropic')
+    return createAnthropicProvider({ ...shared, ...place, apiKey: keyOf('Anthropic') });
+  if (kind === 'google') return createGoogleProvider({ ...shared, ...place, apiKey: keyOf('Google') });
+  if (kind === 'cohere')
+    return createCohereProvider({
+      ...shared,
+      ...place,
+      ...schemas,
+      ...hint,
+      apiKey: keyOf('Cohere'),
+      name: kind,
+      label: 'Cohere',
+      quirks: { names: false, renames: { max_completion_tokens: 'max_tokens' } },
+    });
+  const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
+  if (needsKey) keyOf(label);
+  return createOpenAICompatibleProvider({
+    ...shared,
+    ...place,
+    baseUrl: needed(label, place.baseUrl, 'base_url is missing in spec.model.config.'),
+    ...schemas,
+    ...hint,
+    name: kind,
+    label,
+    rerank,
+    ...(quirks === undefined ? {} : { quirks }),
+    ...(embeddingBatch === undefined ? {} : { embeddingBatch }),
+  });
 }

@@ -38,39 +38,70 @@ export function configurableKind(name: string): ProviderKind | undefined {
   return configurableKinds.find((kind) => kind === name) ?? aliases[name];
 }
 
+interface Connection {
+  readonly keys: readonly string[];
+  readonly addresses: readonly string[];
+  /** What a person sets so that it is connected. */
+  readonly how: string;
+}
+
+const own: Readonly<Record<Exclude<ProviderKind, PresetKind>, Connection>> = {
+  openai: {
+    keys: ['OPENAI_API_KEY'],
+    addresses: [],
+    how: 'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server.',
+  },
+  anthropic: { keys: ['ANTHROPIC_API_KEY'], addresses: [], how: 'Set ANTHROPIC_API_KEY.' },
+  azure: {
+    keys: ['AZURE_OPENAI_API_KEY', 'AZURE_API_KEY'],
+    addresses: ['AZURE_OPENAI_ENDPOINT', 'AZURE_API_BASE'],
+    how: 'Set AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT.',
+  },
+  google: {
+    keys: ['GEMINI_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY', 'GOOGLE_API_KEY'],
+    addresses: [],
+    how: 'Set GEMINI_API_KEY.',
+  },
+  cohere: { keys: ['COHERE_API_KEY', 'CO_API_KEY'], addresses: [], how: 'Set COHERE_API_KEY.' },
+  bedrock: {
+    keys: ['AWS_BEARER_TOKEN_BEDROCK', 'AWS_ACCESS_KEY_ID'],
+    addresses: [],
+    how: 'Set AWS_REGION, and AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+  },
+  ollama: { keys: [], addresses: [], how: 'Start Ollama, or set OLLAMA_BASE_URL.' },
+  local: { keys: [], addresses: [], how: 'Start Ollama, or set OLLAMA_BASE_URL.' },
+};
+
+function connectionOf(kind: ProviderKind): Connection {
+  const preset = presetOf(kind);
+  if (preset === undefined) return own[kind as keyof typeof own];
+  const { keyVariables: keys, addressVariable, needsKey = true } = preset;
+  const variable = needsKey ? keys[0] : addressVariable;
+  return {
+    keys,
+    addresses: addressVariable === undefined ? [] : [addressVariable],
+    how: variable === undefined ? 'Name it in the model list with base_url.' : `Set ${variable}.`,
+  };
+}
+
 /** Variables that hold the key of a kind, the one to name in messages first. */
 export function keyVariablesOf(kind: ProviderKind): readonly string[] {
-  switch (kind) {
-    case 'openai':
-      return ['OPENAI_API_KEY'];
-    case 'anthropic':
-      return ['ANTHROPIC_API_KEY'];
-    case 'azure':
-      return ['AZURE_OPENAI_API_KEY', 'AZURE_API_KEY'];
-    case 'google':
-      return ['GEMINI_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY', 'GOOGLE_API_KEY'];
-    case 'cohere':
-      return ['COHERE_API_KEY', 'CO_API_KEY'];
-    case 'bedrock':
-      return ['AWS_BEARER_TOKEN_BEDROCK', 'AWS_ACCESS_KEY_ID'];
-    case 'ollama':
-    case 'local':
-      return [];
-    default:
-      return presetOf(kind)?.keyVariables ?? [];
-  }
+  return connectionOf(kind).keys;
+}
+
+/** Variables that an address of its own may stand in. */
+export function addressVariablesOf(kind: ProviderKind): readonly string[] {
+  return connectionOf(kind).addresses;
+}
+
+/** What a person sets so that a kind is connected. */
+export function howToConnect(kind: ProviderKind): string {
+  return connectionOf(kind).how;
 }
 
 /** The first of these variables that is set to something. */
 export function firstSet(environment: Environment, names: readonly string[]): string | undefined {
   return names.map((name) => environment[name]?.trim()).find((value) => value !== undefined && value !== '');
-}
-
-/** Variables that an address of its own may stand in. */
-export function addressVariablesOf(kind: ProviderKind): readonly string[] {
-  if (kind === 'azure') return ['AZURE_OPENAI_ENDPOINT', 'AZURE_API_BASE'];
-  const variable = presetOf(kind)?.addressVariable;
-  return variable === undefined ? [] : [variable];
 }
 
 const byConfiguration: ReadonlySet<ProviderKind> = new Set(['openai', 'anthropic', 'ollama', 'local']);
@@ -86,25 +117,4 @@ export function connectedKinds(environment: Environment): readonly ProviderKind[
       return key && firstSet(environment, ['AWS_REGION', 'AWS_REGION_NAME']) !== undefined;
     return presetOf(kind)?.needsKey === false ? address : key;
   });
-}
-
-/** What a person sets so that a kind is connected. */
-export function howToConnect(kind: ProviderKind): string {
-  switch (kind) {
-    case 'openai':
-      return 'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server.';
-    case 'ollama':
-    case 'local':
-      return 'Start Ollama, or set OLLAMA_BASE_URL.';
-    case 'azure':
-      return 'Set AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT.';
-    case 'bedrock':
-      return 'Set AWS_REGION, and AWS_BEARER_TOKEN_BEDROCK or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
-    case 'openai-compatible':
-      return 'Name it in the model list with base_url.';
-    default: {
-      const address = presetOf(kind)?.needsKey === false ? addressVariablesOf(kind)[0] : undefined;
-      return `Set ${address ?? keyVariablesOf(kind)[0] ?? 'its key'}.`;
-    }
-  }
 }
