@@ -62,14 +62,20 @@ function createFakeKeys(): ApiKeyStore {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    team: null,
+    user: null,
+    tags: [],
+    models: null,
   };
   return {
-    create: (_scope, { name, scopes }) => Promise.resolve({ ...view, name, scopes, key: 'a33_new' }),
+    create: (_scope, { name, scopes, attributes }) =>
+      Promise.resolve({ ...view, ...attributes, name, scopes, key: 'a33_new' }),
     list: () => Promise.resolve([{ ...view, scopes: ['agents:read'] }]),
     revoke: (_scope, id) =>
       id === 'key_1'
         ? Promise.resolve()
         : Promise.reject(new AppError('not_found', `there is no API key "${id}"`)),
+    attributes: () => Promise.resolve(undefined),
   };
 }
 
