@@ -1,4 +1,5 @@
 import { AppError, type Clock } from '../base/index.ts';
+import { createLimitDesk } from '../capabilities/accounting/index.ts';
 import type { ModelEvent, ModelInfo, ModelRequest } from '../capabilities/models/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
 import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
@@ -12,8 +13,10 @@ import { FakeAutomation } from './fake-automation.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { createFakeIds } from './fake-ids.ts';
+import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
+import { FakeUsage } from './fake-usage.ts';
 import { createMemoryLogger } from './memory-logger.ts';
 
 const startOf2026 = '2026-01-01T00:00:00.000Z';
@@ -273,6 +276,9 @@ export function createHttpGround(
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
+  const usage = new FakeUsage();
+  const storedLimits = new FakeStoredLimits();
+  const apiKeys = createFakeKeys();
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
   const deps: HttpServerDeps = {
@@ -297,7 +303,14 @@ export function createHttpGround(
     definitionWarnings: () => Promise.resolve([]),
     runGraphs: {},
     workers: { list: () => Promise.resolve([fakeWorker]) },
-    apiKeys: createFakeKeys(),
+    apiKeys,
+    usage,
+    limits: createLimitDesk({
+      stored: storedLimits,
+      file: () => new Map([['key:*', { rpm: 600 }]]),
+      ledger: createFakeLedgerUse(),
+      keys: apiKeys,
+    }),
     authenticator: fakeAuthenticator,
     models,
     health,
@@ -319,6 +332,8 @@ export function createHttpGround(
     teams,
     workflows,
     models,
+    usage,
+    storedLimits,
     health,
   };
 }
