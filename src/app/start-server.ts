@@ -38,6 +38,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
       clock,
     }),
     models: models.router,
+    gateway: models.gateway,
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

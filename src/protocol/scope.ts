@@ -21,6 +21,7 @@ export const permissionScopes = [
   'sessions:write',
   'models:read',
   'models:invoke',
+  'users:represent',
   'usage:read',
   'limits:write',
   'tools:execute',

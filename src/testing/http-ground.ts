@@ -1,6 +1,12 @@
 import { AppError, type Clock } from '../base/index.ts';
 import { createLimitDesk } from '../capabilities/accounting/index.ts';
-import type { ModelEvent, ModelInfo, ModelRequest } from '../capabilities/models/index.ts';
+import type {
+  Deployment,
+  ModelEvent,
+  ModelInfo,
+  ModelList,
+  ModelRequest,
+} from '../capabilities/models/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
 import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
@@ -12,6 +18,7 @@ import { FakeApprovals } from './fake-approvals.ts';
 import { FakeAutomation } from './fake-automation.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
+import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
 import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
@@ -202,7 +209,7 @@ class FakeModels {
     { type: 'text-delta', text: 'hi' },
     { type: 'finish', finishReason: 'stop', usage: noUsage, model: 'fast' },
   ];
-  list: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
+  infos: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
   readonly requests: Omit<ModelRequest, 'model'>[] = [];
   lists = 0;
 
@@ -238,8 +245,18 @@ class FakeModels {
 
   listModels = () => {
     this.lists += 1;
-    return Promise.resolve(this.list);
+    return Promise.resolve(this.infos);
   };
+
+  readonly groups = new Map<string, readonly Deployment[]>();
+  readonly aliases = new Map<string, string>();
+  list = (): ModelList => ({
+    groups: this.groups,
+    aliases: this.aliases,
+    deployments: new Map(),
+    settings: {} as never,
+    notes: [],
+  });
 
   status = () => ({
     defaultModel: this.offline ? 'offline/assistant' : 'fake/fast',
@@ -279,6 +296,7 @@ export function createHttpGround(
   const usage = new FakeUsage();
   const storedLimits = new FakeStoredLimits();
   const apiKeys = createFakeKeys();
+  const gateway = new FakeGateway(models);
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
   const deps: HttpServerDeps = {
@@ -288,6 +306,7 @@ export function createHttpGround(
       API_ALLOWED_HOSTS: [],
       API_ALLOWED_ORIGINS: [],
       API_BODY_LIMIT_BYTES: 1_048_576,
+      API_MODEL_BODY_LIMIT_BYTES: 1_048_576,
       API_WAIT_TIMEOUT_SECONDS: 300,
       ...options.config,
     },
@@ -313,6 +332,7 @@ export function createHttpGround(
     }),
     authenticator: fakeAuthenticator,
     models,
+    gateway,
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),
     logger,
@@ -334,6 +354,7 @@ export function createHttpGround(
     models,
     usage,
     storedLimits,
+    gateway,
     health,
   };
 }

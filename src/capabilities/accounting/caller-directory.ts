@@ -9,7 +9,7 @@ export interface CallerAttributes {
   readonly user?: string;
   /** Tags of every call. */
   readonly tags: readonly string[];
-  /** Names and patterns of the models it may call; absent: all. See `mayCallModel`. */
+  /** Names and patterns of the models it may call; absent: all. */
   readonly models?: readonly string[];
 }
 

@@ -23,6 +23,7 @@ import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addTeamRoutes } from './routes/teams.ts';
 import { addUsageRoutes } from './routes/usage.ts';
+import { addModelRouterRoutes } from './routes/model-router.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 import { addWorkflowRoutes } from './routes/workflows.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
@@ -77,6 +78,7 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addWorkerRoutes(app, deps);
   addUsageRoutes(app, deps);
   addLimitRoutes(app, deps);
+  addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
     done();

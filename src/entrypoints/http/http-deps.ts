@@ -8,7 +8,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
-import type { ModelRouter } from '../../capabilities/models/index.ts';
+import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -65,6 +65,7 @@ export interface HttpServerDeps {
     | 'API_ALLOWED_HOSTS'
     | 'API_ALLOWED_ORIGINS'
     | 'API_BODY_LIMIT_BYTES'
+    | 'API_MODEL_BODY_LIMIT_BYTES'
     | 'API_WAIT_TIMEOUT_SECONDS'
   >;
   readonly runs: RunService;
@@ -92,6 +93,10 @@ export interface HttpServerDeps {
   readonly usage: UsageReports;
   /** Limits and budgets of those who call models. */
   readonly limits: LimitDesk;
+  /** Through which the doors for model clients call models. */
+  readonly gateway: ModelGateway;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;

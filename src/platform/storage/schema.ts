@@ -22,11 +22,13 @@ import type {
   SensorStateTable,
 } from './automation-tables.ts';
 import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
+import type { LedgerBudgetsTable, LedgerReservationsTable, LedgerSubjectsTable } from './ledger-tables.ts';
 import type { ModelLimitsRevisionTable, ModelLimitsTable, ModelUsageTable } from './usage-tables.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export type * from './automation-tables.ts';
 export type { JsonColumn } from './columns.ts';
+export type * from './ledger-tables.ts';
 export type * from './usage-tables.ts';
 export type { WorkersTable } from './workers-table.ts';
 
@@ -321,4 +323,7 @@ export interface Database {
   channel_state: ChannelStateTable;
   workers: WorkersTable;
   blobs: BlobsTable;
+  ledger_subjects: LedgerSubjectsTable;
+  ledger_budgets: LedgerBudgetsTable;
+  ledger_reservations: LedgerReservationsTable;
 }
