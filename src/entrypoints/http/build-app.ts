@@ -13,6 +13,7 @@ import { addChatRoutes } from './routes/chat.ts';
 import { addDeadLetterRoutes } from './routes/dead-letters.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addLimitRoutes } from './routes/limits.ts';
 import { addRunEventRoutes } from './routes/run-events.ts';
 import { addRunHistoryRoutes } from './routes/run-history.ts';
 import { addRunRoutes } from './routes/runs.ts';
@@ -21,6 +22,7 @@ import { addScheduleRoutes } from './routes/schedules.ts';
 import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addTeamRoutes } from './routes/teams.ts';
+import { addUsageRoutes } from './routes/usage.ts';
 import { addModelRouterRoutes } from './routes/model-router.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 import { addWorkflowRoutes } from './routes/workflows.ts';
@@ -74,6 +76,8 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addEventRoutes(app, deps);
   addDeadLetterRoutes(app, deps);
   addWorkerRoutes(app, deps);
+  addUsageRoutes(app, deps);
+  addLimitRoutes(app, deps);
   addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);

@@ -63,7 +63,8 @@ export async function prepareCall(
   const inputTokens = (): number =>
     (estimated ??= estimateTokens(wire?.json ?? (call.request().messages as unknown as Json)));
   let bytes: number | undefined;
-  const user = caller.user ?? attributes.user;
+  // A key that is bound to a user speaks for nobody else.
+  const user = attributes.user ?? caller.user;
   const failFirst = routing?.failFirst;
   return {
     model,
