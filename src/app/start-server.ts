@@ -7,6 +7,7 @@ import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { gatewayOverRouter } from './gateway-over-router.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
 /** Puts a server together and starts it. */
@@ -38,6 +39,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
       clock,
     }),
     models: models.router,
+    gateway: gatewayOverRouter(models.router),
+    modelList: () => ({ groups: new Map(), aliases: new Map() }),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

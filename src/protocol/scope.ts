@@ -21,6 +21,7 @@ export const permissionScopes = [
   'sessions:write',
   'models:read',
   'models:invoke',
+  'users:represent',
   'tools:execute',
   'channels:read',
   'channels:write',
