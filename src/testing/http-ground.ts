@@ -16,6 +16,7 @@ import { createFakeIds } from './fake-ids.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { createMemoryLogger } from './memory-logger.ts';
+import { MemoryResponseStore } from './memory-response-store.ts';
 
 const startOf2026 = '2026-01-01T00:00:00.000Z';
 
@@ -299,6 +300,7 @@ export function createHttpGround(
     authenticator: fakeAuthenticator,
     models,
     gateway,
+    responses: new MemoryResponseStore(),
     modelList: () => modelList,
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),

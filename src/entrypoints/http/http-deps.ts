@@ -30,6 +30,7 @@ import type {
   TargetKind,
   WorkflowDefinition,
 } from '../../protocol/index.ts';
+import type { ResponseStore } from './openai/responses/response-store.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
 /**
@@ -90,6 +91,8 @@ export interface HttpServerDeps {
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
+  /** Answers that the Responses API can continue. */
+  readonly responses: ResponseStore;
   /** Names that the model list gives to models, as it is now. */
   readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
   readonly health: HealthAggregator;

@@ -22,10 +22,12 @@ import type {
   SensorStateTable,
 } from './automation-tables.ts';
 import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
+import type { ModelResponsesTable } from './responses-table.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export type * from './automation-tables.ts';
 export type { JsonColumn } from './columns.ts';
+export type { ModelResponsesTable } from './responses-table.ts';
 export type { WorkersTable } from './workers-table.ts';
 
 /** One accepted request. Its unique (tenant, source, dedupe_key) makes a second delivery the same request. */
@@ -308,5 +310,6 @@ export interface Database {
   api_keys: ApiKeysTable;
   channel_state: ChannelStateTable;
   workers: WorkersTable;
+  model_responses: ModelResponsesTable;
   blobs: BlobsTable;
 }

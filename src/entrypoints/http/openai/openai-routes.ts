@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { PermissionScope } from '../../../protocol/index.ts';
 import { startCallerWait } from '../caller-wait.ts';
+import { keepWireBodies } from '../gateway-door/wire-body.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { noteError } from '../problem.ts';
 import { answerChatCompletion } from './chat-completions.ts';
 import { chatRequest } from './chat-request.ts';
 import { createModelList } from './model-list.ts';
+import { addResponsesRoutes } from './responses/responses-routes.ts';
 import { sendOpenAIError } from './openai-error.ts';
 
 const tags = ['openai'];
@@ -36,6 +38,7 @@ const seeing: readonly PermissionScope[] = [
 /** The door for OpenAI-compatible clients: agents and models under `/v1`, errors in OpenAI's shape. */
 export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
   const list = createModelList(deps);
+  keepWireBodies(app);
   app.setErrorHandler((error, request, reply) =>
     sendOpenAIError(reply, noteError(error, request, deps.logger)),
   );
@@ -88,4 +91,5 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     (request, reply) => answerChatCompletion(deps, request, reply, request.body),
   );
+  addResponsesRoutes(app, deps, invoking);
 }
