@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addAnthropicRoutes } from './anthropic/anthropic-routes.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { guardRequests } from './guard-requests.ts';
 import type { HttpApp, RouteDeps } from './http-deps.ts';
@@ -75,6 +76,10 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addWorkerRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    addAnthropicRoutes(scope, deps);
     done();
   });
   for (const addRoutes of deps.extraRoutes ?? []) {

@@ -30,6 +30,7 @@ export function addResponsesRoutes(
     '/v1/responses',
     {
       config,
+      bodyLimit: deps.config.API_MODEL_BODY_LIMIT_BYTES,
       schema: {
         tags,
         summary: 'Responses',
