@@ -1,36 +1,10 @@
 import type { JsonObject } from '../base/index.ts';
 
-/** A mark up to which a provider may keep what it has read; Anthropic's `cache_control`. */
-export interface CacheMark {
-  readonly type: 'ephemeral';
-  readonly ttl?: '5m' | '1h';
-}
-
-/** One part of what a user says. Images are `data:` or `https:` URLs; sound and PDF are files. */
+/** One part of what a user says. Images are `data:` or `https:` URLs. */
 export type UserPart =
-  | { readonly type: 'text'; readonly text: string; readonly cacheControl?: CacheMark }
-  | {
-      readonly type: 'image';
-      readonly url: string;
-      readonly detail?: 'low' | 'high' | 'auto';
-      readonly cacheControl?: CacheMark;
-    }
-  | {
-      readonly type: 'file';
-      readonly url: string;
-      readonly mimeType: string;
-      readonly name?: string;
-      readonly cacheControl?: CacheMark;
-    };
-
-/**
- * A stretch of a model's thinking. `providerData` is what its provider wants back with it, by dialect:
- * `{ anthropic: { signature } }`, `{ anthropic: { redactedData } }`; others leave it alone.
- */
-export interface ReasoningPart {
-  readonly text: string;
-  readonly providerData?: JsonObject;
-}
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly url: string }
+  | { readonly type: 'file'; readonly url: string; readonly mimeType: string; readonly name?: string };
 
 /** A model's wish to call a tool. `invalidArguments` holds the raw text when it was no JSON object. */
 export interface ToolCall {
@@ -38,8 +12,6 @@ export interface ToolCall {
   readonly name: string;
   readonly arguments: JsonObject;
   readonly invalidArguments?: string;
-  /** What the provider wants back with the call, by dialect: `{ google: { thoughtSignature } }`. */
-  readonly providerData?: JsonObject;
 }
 
 /** Where a quoted passage stands. */
@@ -55,25 +27,15 @@ export interface Citation {
 
 /** One message of a conversation as models see it, independent of any provider. */
 export type ChatMessage =
-  | { readonly role: 'system'; readonly content: string; readonly cacheControl?: CacheMark }
-  | {
-      readonly role: 'user';
-      readonly content: string | readonly UserPart[];
-      readonly name?: string;
-      readonly cacheControl?: CacheMark;
-    }
+  | { readonly role: 'system'; readonly content: string }
+  | { readonly role: 'user'; readonly content: string | readonly UserPart[]; readonly name?: string }
   | {
       readonly role: 'assistant';
       readonly content: string;
       /** Which member of a team said it, where one answers for the team. */
       readonly name?: string;
       readonly reasoning?: string;
-      /** The same thinking in parts, with what its provider wants back; needed in the rounds of one tool loop. */
-      readonly reasoningParts?: readonly ReasoningPart[];
       readonly toolCalls?: readonly ToolCall[];
-      /** What else the provider wants back with its answer, by dialect. */
-      readonly providerData?: JsonObject;
-      readonly cacheControl?: CacheMark;
     }
   | {
       readonly role: 'tool';
@@ -81,9 +43,6 @@ export type ChatMessage =
       readonly name: string;
       readonly content: string;
       readonly isError?: boolean;
-      /** Images and files that belong to the result; providers that take only text leave them out. */
-      readonly parts?: readonly UserPart[];
-      readonly cacheControl?: CacheMark;
     };
 
 /** Tokens of one or more model calls. Costs are USD, or `null` where no price is known; never 0 for unknown. */
