@@ -287,6 +287,7 @@ describe('the Anthropic SDK', () => {
       extra: {
         top_k: 5,
         thinking: { type: 'enabled', budget_tokens: 1024 },
+        reasoning_effort: 'low',
         parallel_tool_calls: false,
       },
     });

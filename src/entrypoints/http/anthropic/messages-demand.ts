@@ -71,6 +71,15 @@ function refuseThread(thread: unknown): void {
   );
 }
 
+/** How much a model is to think, for models that know levels and no budgets. */
+function effortOf({ output_config: config, thinking }: MessagesRequest): string | undefined {
+  if (typeof config?.effort === 'string') return config.effort;
+  const budget = thinking?.['budget_tokens'];
+  if (thinking?.type !== 'enabled' || typeof budget !== 'number') return undefined;
+  if (budget <= 2048) return 'low';
+  return budget <= 8192 ? 'medium' : 'high';
+}
+
 /** The request as it goes to a model or an agent. Error: `invalid_request` for what only Anthropic has. */
 export function messagesDemand(body: MessagesRequest): ModelDemand {
   const { mcp_servers: servers, tool_choice: choice, thinking } = body;
@@ -81,7 +90,7 @@ export function messagesDemand(body: MessagesRequest): ModelDemand {
   const extra = present({
     top_k: body.top_k,
     thinking: thinking as JsonObject | null | undefined,
-    effort: body.output_config?.effort,
+    reasoning_effort: effortOf(body),
     parallel_tool_calls: choice?.['disable_parallel_tool_use'] === true ? false : undefined,
   });
   return {
