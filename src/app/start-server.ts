@@ -47,7 +47,6 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     models: models.router,
     gateway: gatewayOverRouter(models.router),
     responses,
-    modelList: () => ({ groups: new Map(), aliases: new Map() }),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

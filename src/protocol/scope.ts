@@ -22,6 +22,8 @@ export const permissionScopes = [
   'models:read',
   'models:invoke',
   'users:represent',
+  'usage:read',
+  'limits:write',
   'tools:execute',
   'channels:read',
   'channels:write',

@@ -44,6 +44,7 @@ export function bytesAnswer(
     contentType: options.contentType ?? 'application/json',
     headers: {},
     body: body(),
+    done: Promise.resolve({ status: 'ok', usage: undefined, estimated: false }),
   };
 }
 

@@ -28,7 +28,7 @@ export interface ModelsDeps {
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
-  readonly egress: Pick<EgressClient, 'fetch'>;
+  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'request'>>;
   readonly clock: Clock;
   readonly metrics: ModelMetrics;
   readonly logger: Logger;
@@ -67,10 +67,11 @@ function prefixRules(config: ModelsDeps['config']): Readonly<Record<string, stri
 /** Builds providers, router and the choice of the default model. */
 export function createModels(deps: ModelsDeps): Models {
   const { config, clock, logger, settings = {}, localOllamaUrl = 'http://localhost:11434' } = deps;
-  const { fetch } = deps.egress;
+  const { fetch, request } = deps.egress;
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
     fetch,
+    ...(request === undefined ? {} : { request }),
     clock,
     timeoutMs,
     environment: deps.environment ?? {},

@@ -7,7 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
-import type { ModelGateway, ModelList, ModelRouter } from '../../capabilities/models/index.ts';
+import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -88,13 +88,13 @@ export interface HttpServerDeps {
   readonly workers: { list(): Promise<readonly WorkerView[]> };
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
-  readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
+  readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'list' | 'status'>;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
   /** Answers that the Responses API can continue. */
   readonly responses: ResponseStore;
-  /** Names that the model list gives to models, as it is now. */
-  readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;

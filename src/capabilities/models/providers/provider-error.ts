@@ -173,6 +173,16 @@ export function reportedError(upstream: Upstream, report: unknown): AppError {
   return new AppError('upstream_error', text, about);
 }
 
+/** Errors of the AI SDK about a request that it cannot put into the provider's form. */
+const refusedBySdk: ReadonlySet<string> = new Set([
+  'AI_UnsupportedFunctionalityError',
+  'AI_InvalidPromptError',
+  'AI_InvalidArgumentError',
+  'AI_LoadAPIKeyError',
+  'AI_LoadSettingError',
+  'AI_NoSuchModelError',
+]);
+
 interface HttpFailure {
   readonly statusCode?: number;
   readonly responseHeaders?: Record<string, string>;
@@ -197,6 +207,13 @@ export function toProviderError(
   const known = chain.find((one) => one instanceof AppError);
   if (known !== undefined && !['upstream_error', 'payload_too_large', 'timeout'].includes(known.code))
     return known;
+  const refused = chain.find((one) => one instanceof Error && refusedBySdk.has(one.name));
+  if (refused instanceof Error)
+    return new AppError(
+      'model_rejected',
+      `${upstream.label} cannot take this call: ${said(upstream, refused.message)}`,
+      { details: { provider: upstream.label }, cause: error },
+    );
   const http = chain.find(isHttpFailure);
   if (http?.statusCode !== undefined && (http.statusCode < 200 || http.statusCode > 299)) {
     return statusError(

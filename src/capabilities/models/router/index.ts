@@ -1,2 +1,3 @@
+export { createDispatcher, type DispatcherEnvironment } from './create-dispatcher.ts';
 export type * from './deployment.ts';
 export type * from './dispatch.ts';
