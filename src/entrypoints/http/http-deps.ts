@@ -91,6 +91,14 @@ export interface HttpServerDeps {
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'list' | 'status'>;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
+  /** The Ollama that models can be pulled into; absent: none is connected. */
+  readonly localModels?: {
+    pullModel(
+      name: string,
+      onProgress: (progress: { readonly status: string }) => void,
+      options: { readonly signal: AbortSignal },
+    ): Promise<void>;
+  };
   /** Answers that the Responses API can continue. */
   readonly responses: ResponseStore;
   /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */

@@ -39,6 +39,8 @@ function toolChoiceOf(choice: MessagesRequest['tool_choice']): Pick<ModelDemand,
       return { toolChoice: 'auto' };
     case undefined:
       return {};
+    default:
+      throw requestFault('tool_choice.type', 'expected auto, any, tool or none');
   }
 }
 

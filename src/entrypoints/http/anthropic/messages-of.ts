@@ -119,8 +119,16 @@ export function messagesOf({
     ...systemMessages(system ?? undefined, 'system'),
     ...messages.flatMap(({ role, content }, index): readonly ChatMessage[] => {
       const path = `messages.${index}.content`;
-      if (role === 'assistant') return [assistantMessage(content, path, names)];
-      return role === 'system' ? systemMessages(content, path) : userMessages(content, path, names);
+      switch (role) {
+        case 'assistant':
+          return [assistantMessage(content, path, names)];
+        case 'user':
+          return userMessages(content, path, names);
+        case 'system':
+          return systemMessages(content, path);
+        default:
+          throw requestFault(`messages.${index}.role`, 'expected user, assistant or system');
+      }
     }),
   ];
 }

@@ -13,14 +13,10 @@ const counted = {
     .describe(
       'Name of an agent, `team/NAME`, `workflow/NAME`, a group of the model list, or `provider/model`.',
     ),
-  messages: z
-    .array(z.looseObject({ role: z.enum(['user', 'assistant', 'system']), content }))
-    .min(1, 'at least one message is needed'),
+  messages: z.array(z.looseObject({ role: z.string(), content })).min(1, 'at least one message is needed'),
   system: content.nullish(),
   tools: z.array(jsonObject).max(512).nullish(),
-  tool_choice: z
-    .looseObject({ type: z.enum(['auto', 'any', 'tool', 'none']), name: z.string().nullish() })
-    .nullish(),
+  tool_choice: z.looseObject({ type: z.string(), name: z.string().nullish() }).nullish(),
   thinking: z.looseObject({ type: z.string() }).nullish(),
   output_config: z.looseObject({ format: jsonObject.nullish(), effort: z.string().nullish() }).nullish(),
   output_format: jsonObject.nullish(),

@@ -51,7 +51,7 @@ export async function admitTarget(
 ): Promise<CompletionTarget> {
   const target = await findCompletionTarget(deps, request.scope, model);
   requireScope(request.scope, `${target.kind}s:invoke`);
-  if (target.offline) reply.header('x-a33-offline', 'true');
+  if (target.kind !== 'model' && target.offline) reply.header('x-a33-offline', 'true');
   return target;
 }
 
@@ -72,7 +72,7 @@ async function openModel(
   const { routing, tags, json, bytes } = readRouting(request, body);
   const answer = await deps.gateway.open({
     caller: callerOf(request, { tags, user }),
-    reference: target.reference,
+    reference: { name: target.name },
     stream,
     request: demand,
     ...(wire === undefined ? {} : { wire: { ...wire, json, body: bytes } }),

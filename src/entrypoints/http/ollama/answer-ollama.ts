@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError } from '../../../base/index.ts';
-import { startCallerWait } from '../caller-wait.ts';
+import { startModelWait } from '../openai/model-call.ts';
 import { wireBodyOf } from '../gateway-door/wire-body.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { readParts, sendBytes, streamAnswer, type StreamForm } from '../model-door/answer-parts.ts';
@@ -19,11 +18,7 @@ export async function waiting<T>(
   reply: FastifyReply,
   work: (exchange: Exchange) => Promise<T>,
 ): Promise<T> {
-  const seconds = deps.config.API_WAIT_TIMEOUT_SECONDS;
-  const wait = startCallerWait(deps, reply, {
-    milliseconds: seconds * 1000,
-    error: () => new AppError('timeout', `there is no answer after ${seconds} s`, { retryable: false }),
-  });
+  const wait = startModelWait(deps, reply);
   try {
     return await work({ deps, request, reply, wait });
   } finally {

@@ -21,7 +21,7 @@ export async function embedTexts(
   const { routing, tags } = readRouting(request, wireBodyOf(request));
   const answer = await deps.gateway.embed({
     caller: callerOf(request, { tags }),
-    reference: target.reference,
+    reference: { name: target.name },
     request: () => ({ texts, ...(dimensions === undefined ? {} : { dimensions }) }),
     routing,
     signal: wait.signal,

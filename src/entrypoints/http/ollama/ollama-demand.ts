@@ -9,7 +9,12 @@ type Common = Pick<OllamaChatRequest, 'options' | 'format' | 'think' | 'keep_ali
 /** Options that only some servers know, by the name under which they do. */
 const ownOptions = ['num_ctx', 'top_k', 'min_p', 'repeat_penalty'] as const;
 
-function commonDemand({ options, format, think, keep_alive: keepAlive }: Common): Omit<ModelDemand, 'messages'> {
+function commonDemand({
+  options,
+  format,
+  think,
+  keep_alive: keepAlive,
+}: Common): Omit<ModelDemand, 'messages'> {
   const { num_predict: limit, stop } = options ?? {};
   const effort = typeof think === 'string' ? think : undefined;
   const extra: JsonObject = present({

@@ -60,7 +60,10 @@ export function messagesOfOllama(messages: readonly OllamaMessage[]): readonly C
       case 'tool': {
         const call = takeCall(open, message);
         if (call === undefined)
-          throw requestFault(`messages.${index}`, 'no earlier message calls a tool that this is the result of');
+          throw requestFault(
+            `messages.${index}`,
+            'no earlier message calls a tool that this is the result of',
+          );
         return { role: 'tool', toolCallId: call.id, name: call.name, content };
       }
     }

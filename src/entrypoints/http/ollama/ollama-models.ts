@@ -32,15 +32,15 @@ export function tagOf({ id, created, owned_by: owner }: WireModel): JsonObject {
 
 /** What is known of a model without asking anybody: its provider, and the room for a conversation. */
 function knownOf(
-  { models, modelList }: Pick<RouteDeps, 'models' | 'modelList'>,
+  { models }: Pick<RouteDeps, 'models'>,
   target: Extract<CompletionTarget, { kind: 'model' }>,
 ): { readonly provider?: LLMProvider; readonly contextWindow?: number | undefined } {
   try {
-    const { groups, aliases } = modelList();
-    const name = target.reference.name ?? '';
+    const { groups, aliases } = models.list();
+    const { name } = target;
     const [first] = groups.get(aliases.get(name) ?? name) ?? [];
     return first === undefined
-      ? { provider: models.resolve(target.reference).provider }
+      ? { provider: models.resolve({ name }).provider }
       : { provider: first.provider(), contextWindow: first.contextWindow };
   } catch {
     // A provider that cannot be made now says so when it is called.
@@ -50,7 +50,7 @@ function knownOf(
 
 /** A model as `POST /ollama/api/show` describes it. */
 export function showOf(
-  deps: Pick<RouteDeps, 'models' | 'modelList' | 'clock'>,
+  deps: Pick<RouteDeps, 'models' | 'clock'>,
   name: string,
   target: CompletionTarget,
 ): JsonObject {

@@ -73,9 +73,7 @@ export const generateRequest = z
   .looseObject({
     ...common,
     prompt: z.string().nullish(),
-    suffix: z
-      .literal('', 'text is not filled in between two pieces here')
-      .nullish(),
+    suffix: z.literal('', 'text is not filled in between two pieces here').nullish(),
     images: z.array(z.string()).nullish(),
     system: z.string().nullish(),
   })

@@ -17,7 +17,7 @@ import {
   generateRequest,
   namedRequest,
 } from './ollama-request.ts';
-import { admitTagged } from './ollama-target.ts';
+import { findTagged } from './ollama-target.ts';
 
 const tags = ['ollama'];
 /** The version of Ollama whose API this is; clients compare it, so it has to be three numbers. */
@@ -109,7 +109,11 @@ export function addOllamaRoutes(app: HttpApp, deps: RouteDeps): void {
 
   app.post(
     '/ollama/api/generate',
-    { config: { scopes: invoking }, bodyLimit, schema: { tags, summary: 'Completion', body: generateRequest } },
+    {
+      config: { scopes: invoking },
+      bodyLimit,
+      schema: { tags, summary: 'Completion', body: generateRequest },
+    },
     (request, reply) => {
       const { body } = request;
       return answerOllama(deps, request, reply, {
@@ -125,7 +129,11 @@ export function addOllamaRoutes(app: HttpApp, deps: RouteDeps): void {
 
   app.post(
     '/ollama/api/embed',
-    { config: { scopes: ['models:invoke'] }, bodyLimit, schema: { tags, summary: 'Vectors of texts', body: embedRequest } },
+    {
+      config: { scopes: ['models:invoke'] },
+      bodyLimit,
+      schema: { tags, summary: 'Vectors of texts', body: embedRequest },
+    },
     (request, reply) => {
       const { model, input, dimensions } = request.body;
       const texts = typeof input === 'string' ? [input] : input;

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, isJsonObject, type Json, type JsonObject } from '../../../../base/index.ts';
-import { startCallerWait } from '../../caller-wait.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../../../base/index.ts';
+import { startModelWait } from '../model-call.ts';
 import { wireBodyOf } from '../../gateway-door/wire-body.ts';
 import type { RouteDeps } from '../../http-deps.ts';
 import { eventStream, readParts, sendBytes, streamAnswer } from '../../model-door/answer-parts.ts';
@@ -70,11 +70,7 @@ export async function answerResponse(
   reply: FastifyReply,
   body: ResponsesRequest,
 ): Promise<unknown> {
-  const seconds = deps.config.API_WAIT_TIMEOUT_SECONDS;
-  const wait = startCallerWait(deps, reply, {
-    milliseconds: seconds * 1000,
-    error: () => new AppError('timeout', `there is no answer after ${seconds} s`, { retryable: false }),
-  });
+  const wait = startModelWait(deps, reply);
   const exchange = { deps, request, reply, wait };
   try {
     const target = await admitTarget(exchange, body.model);

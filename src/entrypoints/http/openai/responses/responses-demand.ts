@@ -50,6 +50,8 @@ function toolsOf({
 function formatOf({ text }: ResponsesRequest): Pick<ModelDemand, 'responseFormat'> {
   const format = text?.format;
   if (format === null || format === undefined || format.type === 'text') return {};
+  if (format.type !== 'json_object' && format.type !== 'json_schema')
+    throw requestFault('text.format.type', 'expected text, json_object or json_schema');
   if (format.type === 'json_schema' && !isJsonObject(format.schema))
     throw requestFault('text.format.schema', 'expected a JSON Schema');
   const { schema, name, description, strict } = format;

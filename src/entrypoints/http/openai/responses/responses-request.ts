@@ -6,7 +6,7 @@ const jsonObject = z.record(z.string(), json);
 const notHere = (message: string) => z.null(message).optional();
 
 const format = z.looseObject({
-  type: z.enum(['text', 'json_object', 'json_schema']),
+  type: z.string(),
   name: z.string().max(128).nullish(),
   description: z.string().nullish(),
   schema: jsonObject.nullish(),
