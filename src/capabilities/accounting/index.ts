@@ -2,6 +2,7 @@ export type * from './accounting.ts';
 export type * from './caller.ts';
 export type * from './ledger.ts';
 export type * from './limit-source.ts';
+export { createRedisLedger, type RedisLedgerDeps } from './ledger/create-redis-ledger.ts';
 export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
 export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export { priceOf, withCost } from './model-cost.ts';

@@ -34,12 +34,17 @@ export class IoredisClient implements RedisClient {
   readonly #deps: IoredisClientDeps;
   #redis: Redis | undefined;
   #isLost = false;
+  #connections = 0;
   #evicts: string | undefined;
 
   constructor(url: string, deps: IoredisClientDeps, options: { readonly isForBlocking: boolean }) {
     this.#url = url;
     this.#deps = deps;
     this.#isForBlocking = options.isForBlocking;
+  }
+
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Resolves without a connection too, after 5 s of trying. Error: `invalid_config` where Redis refuses the credentials. */
@@ -170,6 +175,7 @@ export class IoredisClient implements RedisClient {
   }
 
   async #ready(): Promise<void> {
+    this.#connections += 1;
     if (this.#isLost) this.#deps.logger.info({}, 'Redis answers again');
     this.#isLost = false;
     // Where it may not be asked, nothing is said.

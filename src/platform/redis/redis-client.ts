@@ -25,6 +25,8 @@ export interface RedisScript {
  * `not_ready` before `start` and after `stop`; what Redis says against a command comes as `RedisRefusal`.
  */
 export interface RedisClient extends Service {
+  /** How often the connection was made: another number says that another server may answer now. */
+  readonly connections: number;
   command(name: string, args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply>;
   /** Runs a script: by its digest, with its text where the server has not seen it. */
   script(
