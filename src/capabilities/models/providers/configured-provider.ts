@@ -1,4 +1,5 @@
 import { AppError, resolveReferences, type Clock, type Environment, type Json } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
@@ -7,6 +8,8 @@ import type { LLMProvider } from '../provider.ts';
 /** What every provider is built with. */
 export interface ProviderParts {
   readonly fetch: typeof globalThis.fetch;
+  /** Without it nothing is sent on as bytes. */
+  readonly request?: EgressClient['request'];
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** What `${NAME}` in a definition's settings stands for. */
@@ -83,9 +86,10 @@ export function buildConfiguredProvider(
       'invalid_definition',
       `spec.model.config: the environment variable ${[...missing].join(', ')} is not set.`,
     );
-  const { fetch, clock, timeoutMs, defaults } = parts;
+  const { fetch, request, clock, timeoutMs, defaults } = parts;
   const ownAddress = addressSetting(settings);
   const ownKey = textSetting(settings, 'api_key', 'apiKey');
+  const forwarding = request === undefined ? {} : { request };
   const shared = { fetch, clock, timeoutMs, headers: headerSettings(settings) };
   // A key of the environment belongs to the address of the environment; it never goes to another one.
   const keyFor = (place: { readonly apiKey?: string | undefined }): { apiKey?: string } => {
@@ -99,6 +103,7 @@ export function buildConfiguredProvider(
       return createOpenAICompatibleProvider({
         ...shared,
         ...keyFor(defaults.openai),
+        ...forwarding,
         ...(baseUrl === undefined ? {} : { baseUrl }),
         ...(typeof structured === 'boolean' ? { structuredOutputs: structured } : {}),
       });
@@ -113,7 +118,12 @@ export function buildConfiguredProvider(
             : 'Anthropic at an address of its own needs its own api_key in spec.model.config.',
         );
       const baseUrl = ownAddress ?? defaults.anthropic.baseUrl;
-      return createAnthropicProvider({ ...shared, apiKey, ...(baseUrl === undefined ? {} : { baseUrl }) });
+      return createAnthropicProvider({
+        ...shared,
+        ...forwarding,
+        apiKey,
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+      });
     }
     case 'ollama':
     case 'local':
