@@ -3,6 +3,7 @@ export type * from './caller.ts';
 export type * from './caller-directory.ts';
 export type * from './ledger.ts';
 export type * from './limit-source.ts';
+export { createAccounting, type AccountingDeps } from './create-accounting.ts';
 export { createRedisLedger, type RedisLedgerDeps } from './ledger/create-redis-ledger.ts';
 export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
 export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
