@@ -129,7 +129,8 @@ function connectionOf(params: Fields, model: string, context: EntryContext) {
   const fromFile = found.key !== undefined && context.variables[found.key] !== undefined;
   const mayImply = apiKey === undefined && address === undefined && (ownAddress !== undefined || fromFile);
   const implied = mayImply ? variable(found.key) : undefined;
-  const isMissing = mayImply && implied === undefined && found.baseUrl !== undefined && found.key !== undefined;
+  const isMissing =
+    mayImply && implied === undefined && found.baseUrl !== undefined && found.key !== undefined;
   // Google's other door has other prices, places and terms: a call that was meant for Vertex AI must not end up there.
   const isVertex = /^vertex_ai(?:_beta)?\//.test(custom === undefined ? model : `${custom}/`);
   const problem = isMissing

@@ -47,7 +47,10 @@ const counterparts: ReadonlyMap<string, Counterpart> = new Map<string, Counterpa
   ['jina_ai', { kind: 'jina', key: 'JINA_AI_API_KEY' }],
   ['custom_openai', { kind: 'openai-compatible' }],
   ['openai_like', { kind: 'openai-compatible', key: 'OPENAI_LIKE_API_KEY', address: 'OPENAI_LIKE_API_BASE' }],
-  ['litellm_proxy', { kind: 'openai-compatible', key: 'LITELLM_PROXY_API_KEY', address: 'LITELLM_PROXY_API_BASE' }],
+  [
+    'litellm_proxy',
+    { kind: 'openai-compatible', key: 'LITELLM_PROXY_API_KEY', address: 'LITELLM_PROXY_API_BASE' },
+  ],
   ['perplexity', compatible('https://api.perplexity.ai', 'PERPLEXITYAI_API_KEY')],
   ['fireworks_ai', compatible('https://api.fireworks.ai/inference/v1', 'FIREWORKS_AI_API_KEY')],
   ['deepinfra', compatible('https://api.deepinfra.com/v1/openai', 'DEEPINFRA_API_KEY')],
@@ -101,7 +104,11 @@ function bedrockModel(name: string): { readonly model: string; readonly region: 
   return { model: parts.join('/'), region: undefined };
 }
 
-function chosen(prefix: string, name: string, { kind, baseUrl, key, address, mode }: Counterpart): ChosenProvider {
+function chosen(
+  prefix: string,
+  name: string,
+  { kind, baseUrl, key, address, mode }: Counterpart,
+): ChosenProvider {
   const bedrock = kind === 'bedrock' ? bedrockModel(name) : { model: name, region: undefined };
   return {
     provider: kind,
@@ -128,7 +135,13 @@ export function chooseProvider(
   const prefix = slash > 0 ? model.slice(0, slash) : undefined;
   const name = slash > 0 ? model.slice(slash + 1) : model;
   const { custom, hasAddress, registered } = options;
-  const plain = { baseUrl: undefined, key: undefined, address: undefined, mode: undefined, region: undefined };
+  const plain = {
+    baseUrl: undefined,
+    key: undefined,
+    address: undefined,
+    mode: undefined,
+    region: undefined,
+  };
   if (custom !== undefined) {
     const bare = prefix === custom ? name : model;
     const known = counterparts.get(custom);
