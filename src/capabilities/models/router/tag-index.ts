@@ -55,10 +55,11 @@ export class TagIndex {
   }
 
   /** Deployments with a pattern that is found in `User-Agent: …`; remembered, as few clients make many calls. */
-  fittingAgent(userAgent: string): Uint8Array {
+  fittingAgent(name: string): Uint8Array {
+    const userAgent = name.slice(0, longestAgent);
     const known = this.#agents.get(userAgent);
     if (known !== undefined) return known;
-    const header = `User-Agent: ${userAgent.slice(0, longestAgent)}`;
+    const header = `User-Agent: ${userAgent}`;
     const fitting = Uint8Array.from(this.#patterns, (patterns) =>
       patterns.some((pattern) => pattern.matcher(header).find()) ? 1 : 0,
     );
