@@ -21,8 +21,8 @@ function explainStep(
 ): RouteStep {
   const nowMs = deps.now();
   const query = queryOf(request, plan, byId);
-  const pick = pickDeployment(plan, query, nowMs, deps.directory.tally.cooling > 0, deps.random);
-  const considered = consideredOf(plan, pick.filtered ? plan.verdicts : undefined, pick.index);
+  const pick = pickDeployment(plan, query, nowMs, deps.directory.tally.cooling > 0, deps.random, true);
+  const considered = consideredOf(plan, plan.verdicts, pick.index);
   const error = pick.index < 0 ? noDeploymentError(plan, query, nowMs) : undefined;
   return {
     group: plan.name,
