@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { AppError } from '../../../base/index.ts';
+import type { AppError } from '../../../base/index.ts';
 import {
   createDispatcherGround,
   modelListOf,
