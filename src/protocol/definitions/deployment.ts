@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { budgetSpec } from './budget.ts';
 import { durationMs } from './metadata.ts';
-import { priceSpec } from './price.ts';
+import { modelPrice } from './model-price.ts';
 
 /** Names of models, groups and aliases: anything printable. */
 export const modelName = z
@@ -57,7 +57,7 @@ const deploymentFields = z.strictObject({
       total: durationMs.optional().describe('The whole attempt.'),
     })
     .prefault({}),
-  price: priceSpec.optional(),
+  price: modelPrice.optional(),
   tags: z.array(z.string().min(1).max(256)).max(100).default([]),
   tagRegex: z
     .array(z.string().min(1).max(1000))

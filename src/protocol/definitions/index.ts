@@ -13,6 +13,8 @@ export { budgetSpec } from './budget.ts';
 export * from './channel.ts';
 export { deploymentSpec, modelName, splitModel, type DeploymentSpec } from './deployment.ts';
 export * from './metadata.ts';
+export * from './model-limits.ts';
+export * from './model-price.ts';
 export * from './models.ts';
 export * from './project.ts';
 export { litellmStrategies, routerSpec, type RouterSpec } from './router.ts';

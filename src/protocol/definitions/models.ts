@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { deploymentSpec, modelName } from './deployment.ts';
-import { definitionVersion, metadata } from './metadata.ts';
-import { priceSpec } from './price.ts';
+import { definitionVersion, durationMs, metadata } from './metadata.ts';
+import { modelLimits } from './model-limits.ts';
+import { modelPrice } from './model-price.ts';
 import { routerSpec } from './router.ts';
 
 /** The model list, wherever it is written. */
@@ -22,13 +23,22 @@ export const projectModels = z
       .record(z.string(), z.string())
       .default({})
       .describe('Model-name prefix → provider, before the built-in rules.'),
-    prices: z.record(z.string(), priceSpec).default({}).describe('USD per million tokens, by model name.'),
+    prices: z
+      .record(z.string(), modelPrice)
+      .default({})
+      .describe('USD per million tokens, by model name or `provider/model`.'),
     litellm: z
       .string()
       .min(1)
       .optional()
       .describe('A LiteLLM configuration that is read as it is; the path is relative to the project.'),
     ...modelListFields,
+    limits: modelLimits.default([]),
+    usage: z
+      .strictObject({
+        retention: durationMs.default(400 * 86_400_000).describe('How long usage rows are kept.'),
+      })
+      .prefault({}),
   })
   .prefault({});
 
