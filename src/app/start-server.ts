@@ -1,13 +1,12 @@
 import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
-import { createHttpServer } from '../entrypoints/http/index.ts';
+import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
 import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
-import { gatewayOverRouter } from './gateway-over-router.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
 /** Puts a server together and starts it. */
@@ -16,6 +15,12 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
   const apiKeys = createApiKeyStore({ storage, clock, ids });
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
+  const responses = new SqlResponseStore({
+    storage,
+    clock,
+    logger: options.logger,
+    retentionMs: parts.project.current.project.spec.runs.retention,
+  });
   const http = createHttpServer({
     config,
     runs,
@@ -39,7 +44,10 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
       clock,
     }),
     models: models.router,
-    gateway: gatewayOverRouter(models.router),
+    gateway: models.gateway,
+    usage: parts.modelSide.usage,
+    limits: parts.modelSide.limits,
+    responses,
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,
@@ -53,6 +61,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   await Promise.all([foundation.opened, http.prepare(), writeSchemas(path.join(config.homeDir, 'schemas'))]);
   await startEngine(parts);
   await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
+  await lifecycle.start(responses);
   await lifecycle.start(http);
   await startChannels(parts);
   await credentials.announce(http.url);
