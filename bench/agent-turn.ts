@@ -64,6 +64,7 @@ async function ours(): Promise<() => Promise<void>> {
   const deps: AgentLoopDeps = {
     models: models.router,
     step,
+    caller: { scope },
     signal,
     executeTool: (tool, call, io) =>
       governance.execute(tool, call.arguments, {

@@ -38,6 +38,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
       clock,
     }),
     models: models.router,
+    gateway: models.gateway,
+    modelList: () => ({ groups: new Map(), aliases: new Map() }),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

@@ -7,6 +7,7 @@ export * from './logger.ts';
 export * from './nearest-name.ts';
 export * from './references.ts';
 export * from './service.ts';
+export { spliceJson, type JsonEdits } from './splice-json.ts';
 export * from './process-running.ts';
 export * from './visible-json.ts';
 export * from './visible-value.ts';

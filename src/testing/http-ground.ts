@@ -11,6 +11,7 @@ import { FakeApprovals } from './fake-approvals.ts';
 import { FakeAutomation } from './fake-automation.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
+import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
@@ -267,6 +268,8 @@ export function createHttpGround(
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
+  const gateway = new FakeGateway(models);
+  const modelList = { groups: new Map<string, readonly never[]>(), aliases: new Map<string, string>() };
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
   const deps: HttpServerDeps = {
@@ -276,6 +279,7 @@ export function createHttpGround(
       API_ALLOWED_HOSTS: [],
       API_ALLOWED_ORIGINS: [],
       API_BODY_LIMIT_BYTES: 1_048_576,
+      API_MODEL_BODY_LIMIT_BYTES: 1_048_576,
       API_WAIT_TIMEOUT_SECONDS: 300,
       ...options.config,
     },
@@ -294,6 +298,8 @@ export function createHttpGround(
     apiKeys: createFakeKeys(),
     authenticator: fakeAuthenticator,
     models,
+    gateway,
+    modelList: () => modelList,
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),
     logger,
@@ -313,6 +319,8 @@ export function createHttpGround(
     teams,
     workflows,
     models,
+    gateway,
+    modelList,
     health,
   };
 }

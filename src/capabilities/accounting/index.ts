@@ -1,5 +1,15 @@
 export type * from './accounting.ts';
 export type * from './caller.ts';
+export type * from './caller-directory.ts';
 export type * from './ledger.ts';
-export { priceOf, withCost } from './model-cost.ts';
+export type * from './limit-source.ts';
+export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
+export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export type { ModelPrice } from './price-table.ts';
+export type * from './usage-row.ts';
+export { estimateTokens } from './estimate-tokens.ts';
+export { costOf, highestCost, priceOf, withCost } from './model-cost.ts';
+export * from './usage-reports.ts';
+export { createUsageReports } from './sql-usage-reports.ts';
+export { SqlUsageStore, type UsageStoreDeps } from './sql-usage-store.ts';
+export { unlimitedAccounting } from './unlimited-accounting.ts';

@@ -1,21 +1,22 @@
 import type { Environment, Clock, Logger, Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
+import { connectRouter, type RouterParts } from './connect-router.ts';
+import type { ModelPrice } from '../accounting/index.ts';
+import type { ModelGateway } from './gateway/gateway.ts';
+import type { ModelRules } from './resolve-model.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
 import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
 import { providerEnvironment, type ProviderVariables } from './providers/provider-environment.ts';
 import { connectedKinds } from './providers/provider-kinds.ts';
 import { ModelChoice } from './model-choice.ts';
-import type { ModelMetrics } from './model-metrics.ts';
-import { createModelRouter } from './model-router.ts';
 import { createOfflineProvider } from './offline/offline-provider.ts';
 import type { OfflineScripts } from './offline/offline-script.ts';
-import type { ModelPrice } from '../accounting/index.ts';
 import { ProviderDirectory } from './provider-directory.ts';
 import type { ModelRouter } from './provider.ts';
 import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** What the model side of a process is made of. */
-export interface ModelsDeps {
+export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'timeoutMs'> {
   readonly config: ProviderVariables &
     Pick<
       Config,
@@ -32,10 +33,7 @@ export interface ModelsDeps {
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
-  readonly egress: Pick<EgressClient, 'fetch'>;
-  readonly clock: Clock;
-  readonly metrics: ModelMetrics;
-  readonly logger: Logger;
+  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'request'>>;
   /** `spec.models` of the project. */
   readonly settings?: {
     readonly default?: string | undefined;
@@ -53,6 +51,7 @@ export interface ModelsDeps {
 /** The model side of a process. Until `start` has looked around, what is configured decides. */
 export interface Models extends Service {
   readonly router: ModelRouter;
+  readonly gateway: ModelGateway;
 }
 
 /** Which provider a model name's beginning speaks for. */
@@ -71,10 +70,11 @@ function prefixRules(config: ModelsDeps['config']): Readonly<Record<string, stri
 /** Builds providers, router and the choice of the default model. */
 export function createModels(deps: ModelsDeps): Models {
   const { config, clock, logger, settings = {}, localOllamaUrl = 'http://localhost:11434' } = deps;
-  const { fetch } = deps.egress;
+  const { fetch, request } = deps.egress;
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
     fetch,
+    ...(request === undefined ? {} : { request }),
     clock,
     timeoutMs,
     environment: providerEnvironment(config, deps.environment ?? {}),
@@ -117,29 +117,29 @@ export function createModels(deps: ModelsDeps): Models {
     ],
     offlineDefault,
   });
-  const router = createModelRouter({
-    clock,
-    logger,
-    metrics: deps.metrics,
-    timeoutMs,
-    prices: settings.prices ?? {},
-    rules: {
-      directory,
-      prefixes: { ...prefixRules(config), ...settings.prefixes },
-      defaultModels: {
-        ollama: config.OLLAMA_DEFAULT_MODEL,
-        local: config.OLLAMA_DEFAULT_MODEL,
-        openai: config.OPENAI_DEFAULT_MODEL,
-        anthropic: config.ANTHROPIC_DEFAULT_MODEL,
-        offline: 'assistant',
-      },
-      defaultModel: () => choice.model,
-      defaultProvider: () => choice.provider,
+  const rules: ModelRules = {
+    directory,
+    prefixes: { ...prefixRules(config), ...settings.prefixes },
+    defaultModels: {
+      ollama: config.OLLAMA_DEFAULT_MODEL,
+      local: config.OLLAMA_DEFAULT_MODEL,
+      openai: config.OPENAI_DEFAULT_MODEL,
+      anthropic: config.ANTHROPIC_DEFAULT_MODEL,
+      offline: 'assistant',
     },
+    defaultModel: () => choice.model,
+    defaultProvider: () => choice.provider,
+  };
+  const { gateway, router } = connectRouter({
+    ...deps,
+    rules,
+    prices: settings.prices ?? {},
+    timeoutMs,
   });
   return {
     name: 'models',
     router,
+    gateway,
     start: () => choice.start(),
     stop: () => {
       choice.stop();

@@ -54,6 +54,12 @@ export class ProviderDirectory {
     this.#seen.set(name, detail === undefined ? { status } : { status, detail });
   }
 
+  /** Remembers how a call of it ended; only an unreachable provider is down. */
+  noteCall(name: string, error: AppError | undefined): void {
+    if (error === undefined) this.note(name, 'ok');
+    else if (error.code === 'model_unavailable') this.note(name, 'down', error.message);
+  }
+
   statuses(): readonly Status[] {
     return this.all.map(({ name }) => ({
       name,

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { AppError, JsonObject } from '../../base/index.ts';
+import type { AppError, Json, JsonObject } from '../../base/index.ts';
+import type { ModelCaller } from '../accounting/index.ts';
+import type { RequestRouting } from './gateway/gateway.ts';
 import type {
   CacheMark,
   ChatMessage,
@@ -171,12 +173,22 @@ export interface ForwardResponse {
   readonly status: number;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Bytes as they come; its failures are the transport's own. */
   readonly body: Readable;
+  /** The error for a report that came in place of an answer, or within one. */
+  readonly toError?: (report: Json) => AppError;
 }
 
 export interface ModelCallOptions {
   /** Aborting ends the upstream call and rejects, or ends the stream, with the signal's reason. */
   readonly signal: AbortSignal;
+}
+
+/** A call of the router. */
+export interface RoutedCallOptions extends ModelCallOptions {
+  /** On whose behalf; absent: the platform itself, without limits. */
+  readonly caller?: ModelCaller;
+  readonly routing?: RequestRouting;
 }
 
 /**
@@ -242,12 +254,12 @@ export interface ModelRouter {
   stream(
     reference: ModelReference | undefined,
     request: Omit<ModelRequest, 'model'>,
-    options: ModelCallOptions,
+    options: RoutedCallOptions,
   ): AsyncIterable<ModelEvent>;
   complete(
     reference: ModelReference | undefined,
     request: Omit<ModelRequest, 'model'>,
-    options: ModelCallOptions,
+    options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
   /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */

@@ -155,6 +155,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
         {
           models: deps.models,
           step: context.step,
+          caller: { scope: context.scope, agent: agent.metadata.name, runId: context.runId },
           signal: context.signal,
           ...(lead?.spending === undefined ? {} : { spending: lead.spending }),
           approveCall: async (tool, call, key) => {

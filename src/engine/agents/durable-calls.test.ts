@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, ToolResult } from '../../capabilities/tools/index.ts';
-import type { RunEvent } from '../../protocol/index.ts';
+import { systemScope, type RunEvent } from '../../protocol/index.ts';
 import { FakeModel, type FakeTurnSource } from '../../testing/index.ts';
 import type { RunStep } from '../runs/index.ts';
 import type { DurableTool } from './durable-tool.ts';
@@ -51,6 +51,7 @@ function run(turns: readonly FakeTurnSource[], turn: Partial<AgentTurn>, deps: P
     {
       models: { stream: (_, request, options) => model.stream({ ...request, model: 'm' }, options) },
       step,
+      caller: { scope: systemScope },
       signal,
       executeTool: (one, call) => one.execute(call.arguments, undefined as never),
       ...deps,

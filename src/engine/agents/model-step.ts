@@ -1,4 +1,5 @@
 import { AppError, type Json } from '../../base/index.ts';
+import type { ModelCaller } from '../../capabilities/accounting/index.ts';
 import type {
   ModelEvent,
   ModelReference,
@@ -95,14 +96,20 @@ async function collect(
 /** Asks the model once, as one journaled step. */
 export async function askModel(
   step: ModelStep,
-  deps: { readonly models: Pick<ModelRouter, 'stream'>; readonly step: RunStep },
+  deps: {
+    readonly models: Pick<ModelRouter, 'stream'>;
+    readonly step: RunStep;
+    /** Whom limits and usage count for. */
+    readonly caller: Omit<ModelCaller, 'requestId'>;
+  },
 ): Promise<ModelStepResult> {
   const result = (await deps.step<Json>(
     step.key,
     'model',
     async (io) => {
       for (const event of step.untold) io.emit(event);
-      const events = deps.models.stream(step.model, step.request, { signal: io.signal });
+      const caller = { ...deps.caller, requestId: io.idempotencyKey };
+      const events = deps.models.stream(step.model, step.request, { signal: io.signal, caller });
       return (await collect(step, events, io)) as unknown as Json;
     },
     { input: step.news as unknown as Json },

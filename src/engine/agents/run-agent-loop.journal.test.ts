@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AppError, withDeadline, type Json } from '../../base/index.ts';
 import { defineTool, ToolResult, type Tool } from '../../capabilities/tools/index.ts';
-import { addUsage, noUsage, type RunEvent, type Usage } from '../../protocol/index.ts';
+import { addUsage, noUsage, systemScope, type RunEvent, type Usage } from '../../protocol/index.ts';
 import { FakeClock, FakeModel, type FakeTurnSource } from '../../testing/index.ts';
 import type { RunStep } from '../runs/index.ts';
 import { runAgentLoop, type AgentLoopDeps, type AgentTurn } from './run-agent-loop.ts';
@@ -66,6 +66,7 @@ function createRun(turns: readonly FakeTurnSource[], turn: Partial<AgentTurn> = 
             model.stream({ ...request, model: reference?.name ?? '' }, call),
         },
         step,
+        caller: { scope: systemScope },
         signal,
         executeTool: options.executeTool ?? ((one, call) => one.execute(call.arguments, undefined as never)),
       },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AppError, type JsonObject } from '../../base/index.ts';
 import { defineTool, ToolResult, type Tool } from '../../capabilities/tools/index.ts';
-import type { StepKind } from '../../protocol/index.ts';
+import { systemScope, type StepKind } from '../../protocol/index.ts';
 import { FakeModel, type FakeTurnSource } from '../../testing/index.ts';
 import type { RunStep } from '../runs/index.ts';
 import { runAgentLoop, type AgentTurn } from './run-agent-loop.ts';
@@ -58,6 +58,7 @@ async function run(turns: readonly FakeTurnSource[], turn: Partial<AgentTurn> = 
           model.stream({ ...request, model: reference?.name ?? '' }, options),
       },
       step,
+      caller: { scope: systemScope },
       signal: controller.signal,
       executeTool: (one, call) => one.execute(call.arguments, undefined as never),
     },

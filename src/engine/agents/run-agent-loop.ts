@@ -1,4 +1,5 @@
 import { AppError, tryParseJson, type Json, type JsonObject } from '../../base/index.ts';
+import type { ModelCaller } from '../../capabilities/accounting/index.ts';
 import type {
   ModelReference,
   ModelRequest,
@@ -42,6 +43,8 @@ export interface TurnSpending {
 export interface AgentLoopDeps extends Pick<ToolCallerOptions, 'executeTool' | 'approveCall'> {
   readonly models: Pick<ModelRouter, 'stream'>;
   readonly step: RunStep;
+  /** Whom limits and usage of the model calls count for. */
+  readonly caller: Omit<ModelCaller, 'requestId'>;
   readonly signal: AbortSignal;
   readonly spending?: TurnSpending;
 }

@@ -21,6 +21,7 @@ import { addScheduleRoutes } from './routes/schedules.ts';
 import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addTeamRoutes } from './routes/teams.ts';
+import { addModelRouterRoutes } from './routes/model-router.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 import { addWorkflowRoutes } from './routes/workflows.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
@@ -73,6 +74,7 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addEventRoutes(app, deps);
   addDeadLetterRoutes(app, deps);
   addWorkerRoutes(app, deps);
+  addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
     done();

@@ -7,7 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
-import type { ModelRouter } from '../../capabilities/models/index.ts';
+import type { ModelGateway, ModelList, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -64,6 +64,7 @@ export interface HttpServerDeps {
     | 'API_ALLOWED_HOSTS'
     | 'API_ALLOWED_ORIGINS'
     | 'API_BODY_LIMIT_BYTES'
+    | 'API_MODEL_BODY_LIMIT_BYTES'
     | 'API_WAIT_TIMEOUT_SECONDS'
   >;
   readonly runs: RunService;
@@ -87,6 +88,10 @@ export interface HttpServerDeps {
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
+  /** Through which the doors for model clients call models. */
+  readonly gateway: ModelGateway;
+  /** Names that the model list gives to models, as it is now. */
+  readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;

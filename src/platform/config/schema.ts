@@ -103,6 +103,12 @@ export const configSchema = z.object({
     .min(1024)
     .default(1_048_576)
     .describe('Largest request body.'),
+  API_MODEL_BODY_LIMIT_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(33_554_432)
+    .describe('Largest request body of the doors for model clients (`/v1`, `/ollama`): images travel in it.'),
   API_WAIT_TIMEOUT_SECONDS: z.coerce
     .number()
     .positive()

@@ -10,6 +10,11 @@ export interface EgressRequest {
   readonly headersTimeoutMs?: number;
   /** Longest silence within the body. Default: the policy's `limits.idleMs`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * For bodies that are only passed on: asks for no compression and hands the transport's own stream over, without a size
+   * limit. Failures within it are the transport's, with their `code`; see `toEgressError`.
+   */
+  readonly passThrough?: boolean;
 }
 
 export interface EgressResponse {

@@ -10,6 +10,8 @@ export * from './agent.ts';
 export * from './approval.ts';
 export * from './channel.ts';
 export * from './metadata.ts';
+export * from './model-limits.ts';
+export * from './model-price.ts';
 export * from './project.ts';
 export * from './schedule.ts';
 export * from './sensor.ts';

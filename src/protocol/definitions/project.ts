@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { definitionName, definitionVersion, durationMs } from './metadata.ts';
+import { modelLimits } from './model-limits.ts';
+import { modelPrice } from './model-price.ts';
 
 /** `agent33.yaml`: settings of a project; the file may be missing. */
 export const projectDefinition = z
@@ -20,15 +22,15 @@ export const projectDefinition = z
               .default({})
               .describe('Model-name prefix → provider, before the built-in rules.'),
             prices: z
-              .record(
-                z.string(),
-                z.strictObject({
-                  inputPerMillion: z.number().nonnegative(),
-                  outputPerMillion: z.number().nonnegative(),
-                }),
-              )
+              .record(z.string(), modelPrice)
               .default({})
-              .describe('USD per million tokens, by model name.'),
+              .describe('USD per million tokens, by model name or `provider/model`.'),
+            limits: modelLimits.default([]),
+            usage: z
+              .strictObject({
+                retention: durationMs.default(400 * 86_400_000).describe('How long usage rows are kept.'),
+              })
+              .prefault({}),
           })
           .prefault({}),
         egress: z

@@ -1,11 +1,13 @@
 import type { LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import { isJsonObject, type Clock, type JsonObject } from '../../../base/index.ts';
 import { toCallOptions, type PromptDialect } from './ai-sdk-prompt.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { editingFetch } from './editing-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
+import { createAnthropicForward } from './forward-anthropic.ts';
 import { readForeignExtra } from './foreign-extra.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider, ModelRequest } from '../provider.ts';
@@ -19,6 +21,8 @@ export interface AnthropicOptions extends CallTimes {
   readonly apiKey: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch: typeof globalThis.fetch;
+  /** With it requests of the Messages API are sent on as they are. */
+  readonly request?: EgressClient['request'];
   readonly clock: Clock;
 }
 
@@ -77,7 +81,7 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
     secret: apiKey,
     secrets: Object.values(options.headers ?? {}),
   };
-  return createAiSdkProvider({
+  const provider = createAiSdkProvider({
     ...options,
     name,
     upstream,
@@ -118,4 +122,6 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
       });
     },
   });
+  if (options.request === undefined) return provider;
+  return { ...provider, ...createAnthropicForward({ ...options, request: options.request, upstream, root }) };
 }

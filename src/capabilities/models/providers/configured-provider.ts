@@ -1,4 +1,5 @@
 import { AppError, type Clock, type Environment } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
 import { createAzureProvider } from './azure-provider.ts';
 import { createBedrockProvider } from './bedrock-provider.ts';
@@ -23,6 +24,8 @@ export { configurableKind, configurableKinds } from './provider-kinds.ts';
 /** What every provider is built with. */
 export interface ProviderParts {
   readonly fetch: typeof globalThis.fetch;
+  /** Without it nothing is sent on as bytes. */
+  readonly request?: EgressClient['request'];
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** What `${NAME}` in a definition's settings stands for, and where the keys of the services are. */
@@ -72,7 +75,7 @@ function keyHint(what: string, kind: ProviderKind, settings: ProviderSettings): 
     : `${what} at an address of its own needs its own api_key in spec.model.config.`;
 }
 
-type Shared = Pick<ProviderParts, 'fetch' | 'clock' | 'timeoutMs'> & {
+type Shared = Pick<ProviderParts, 'fetch' | 'request' | 'clock' | 'timeoutMs'> & {
   readonly headers: Record<string, string>;
 };
 
@@ -172,8 +175,14 @@ export function buildConfiguredProvider(
   parts: ProviderParts,
 ): LLMProvider {
   const settings = resolveSettings(written, parts.environment);
-  const { fetch, clock, timeoutMs } = parts;
-  const shared: Shared = { fetch, clock, timeoutMs, headers: headerSettings(settings) };
+  const { fetch, request, clock, timeoutMs } = parts;
+  const shared: Shared = {
+    fetch,
+    clock,
+    timeoutMs,
+    headers: headerSettings(settings),
+    ...(request === undefined ? {} : { request }),
+  };
   if (kind === 'bedrock') return buildBedrock(settings, shared, parts);
   if (kind === 'ollama' || kind === 'local') return buildOllama(kind, settings, shared, parts);
   const place = placeOf(kind, settings, parts);

@@ -1,9 +1,11 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { isJsonObject, type Clock } from '../../../base/index.ts';
+import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
+import type { OpenAIShape } from './forward-openai.ts';
 import { OpenAIAnswerReader } from './openai-answer-extras.ts';
 import { embedInBatches, readOpenAIEmbeddings } from './openai-embeddings.ts';
 import type { OpenAIQuirks } from './openai-quirks.ts';
@@ -11,6 +13,7 @@ import { toOpenAIRequest } from './openai-request.ts';
 import { readOpenAIUsage } from './openai-usage.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider } from '../provider.ts';
+import { createQuirkyForward } from './quirky-forward.ts';
 import { readOpenAIModels } from './read-openai-models.ts';
 import { readRerank, toRerankBody } from './read-rerank.ts';
 
@@ -38,6 +41,10 @@ export interface OpenAICompatibleOptions extends CallTimes {
   /** Does it have `/rerank`? Default false. */
   readonly rerank?: boolean;
   readonly fetch: typeof globalThis.fetch;
+  /** With it requests of OpenAI's shapes are sent on as they are. */
+  readonly request?: EgressClient['request'];
+  /** Shapes that the server takes, where its address does not tell. */
+  readonly wireShapes?: readonly OpenAIShape[];
   readonly clock: Clock;
 }
 
@@ -143,7 +150,7 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
       ...(body === undefined ? {} : { body }),
     });
 
-  return createAiSdkProvider({
+  const provider = createAiSdkProvider({
     ...own,
     name,
     upstream,
@@ -184,4 +191,18 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
         }
       : {}),
   });
+  if (options.request === undefined) return provider;
+  const { request, wireShapes: shapes } = options;
+  return {
+    ...provider,
+    ...createQuirkyForward({
+      ...options,
+      quirks,
+      request,
+      upstream,
+      baseUrl,
+      headers,
+      ...(shapes === undefined ? {} : { shapes }),
+    }),
+  };
 }
