@@ -39,7 +39,6 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
-    modelList: () => ({ groups: new Map(), aliases: new Map() }),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

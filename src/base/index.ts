@@ -11,3 +11,4 @@ export { spliceJson, type JsonEdits } from './splice-json.ts';
 export * from './process-running.ts';
 export * from './visible-json.ts';
 export * from './visible-value.ts';
+export * from './yaml-places.ts';

@@ -1,5 +1,11 @@
 import { AppError, type Clock } from '../base/index.ts';
-import type { ModelEvent, ModelInfo, ModelRequest } from '../capabilities/models/index.ts';
+import type {
+  Deployment,
+  ModelEvent,
+  ModelInfo,
+  ModelList,
+  ModelRequest,
+} from '../capabilities/models/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
 import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
@@ -194,7 +200,7 @@ class FakeModels {
     { type: 'text-delta', text: 'hi' },
     { type: 'finish', finishReason: 'stop', usage: noUsage, model: 'fast' },
   ];
-  list: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
+  infos: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
   readonly requests: Omit<ModelRequest, 'model'>[] = [];
   lists = 0;
 
@@ -230,8 +236,18 @@ class FakeModels {
 
   listModels = () => {
     this.lists += 1;
-    return Promise.resolve(this.list);
+    return Promise.resolve(this.infos);
   };
+
+  readonly groups = new Map<string, readonly Deployment[]>();
+  readonly aliases = new Map<string, string>();
+  list = (): ModelList => ({
+    groups: this.groups,
+    aliases: this.aliases,
+    deployments: new Map(),
+    settings: {} as never,
+    notes: [],
+  });
 
   status = () => ({
     defaultModel: this.offline ? 'offline/assistant' : 'fake/fast',
@@ -269,7 +285,6 @@ export function createHttpGround(
   const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
   const gateway = new FakeGateway(models);
-  const modelList = { groups: new Map<string, readonly never[]>(), aliases: new Map<string, string>() };
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
   const deps: HttpServerDeps = {
@@ -299,7 +314,6 @@ export function createHttpGround(
     authenticator: fakeAuthenticator,
     models,
     gateway,
-    modelList: () => modelList,
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),
     logger,
@@ -320,7 +334,6 @@ export function createHttpGround(
     workflows,
     models,
     gateway,
-    modelList,
     health,
   };
 }

@@ -5,7 +5,8 @@ import {
   type CallerDirectory,
   type ModelPrice,
 } from '../accounting/index.ts';
-import { emptyModelList, listedDeployment } from './empty-model-list.ts';
+import { emptyModelList } from './list/index.ts';
+import { listedDeployment } from './listed-deployment.ts';
 import { noCache, type AnswerCache } from './gateway/answer-cache.ts';
 import { createGateway } from './gateway/create-gateway.ts';
 import type { ModelGateway } from './gateway/gateway.ts';

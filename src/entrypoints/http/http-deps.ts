@@ -7,7 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
-import type { ModelGateway, ModelList, ModelRouter } from '../../capabilities/models/index.ts';
+import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -90,8 +90,8 @@ export interface HttpServerDeps {
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
-  /** Names that the model list gives to models, as it is now. */
-  readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;
