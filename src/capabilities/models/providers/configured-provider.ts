@@ -192,7 +192,11 @@ export function buildConfiguredProvider(
   const hint = keyVariable === undefined ? {} : { keyHint: `Check ${keyVariable}, or its api_key.` };
   const keyOf = (label: string): string => needed(label, place.apiKey, keyHint(label, kind, settings));
   if (kind === 'openai') return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
-  if (kind === 'azure') return buildAzure(settings, { ...shared, ...schemas }, parts, place);
+  if (kind === 'azure') {
+    // Its addresses depend on the model.
+    const { request: _request, ...translated } = shared;
+    return buildAzure(settings, { ...translated, ...schemas }, parts, place);
+  }
   if (kind === 'anthropic')
     return createAnthropicProvider({ ...shared, ...place, apiKey: keyOf('Anthropic') });
   if (kind === 'google') return createGoogleProvider({ ...shared, ...place, apiKey: keyOf('Google') });
@@ -209,8 +213,10 @@ export function buildConfiguredProvider(
     });
   const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
   if (needsKey) keyOf(label);
+  // A server with ways of its own gets requests that were written for it, not the bytes of a client.
+  const { request: _request, ...translated } = shared;
   return createOpenAICompatibleProvider({
-    ...shared,
+    ...(quirks === undefined ? shared : translated),
     ...place,
     baseUrl: needed(label, place.baseUrl, 'base_url is missing in spec.model.config.'),
     ...schemas,
