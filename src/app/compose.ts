@@ -31,6 +31,7 @@ import type { Credentials } from '../platform/security/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
 import type { AppOptions } from './app-options.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { composeAccounting } from './compose-accounting.ts';
 import { composeAutomation } from './compose-automation.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
@@ -82,6 +83,14 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     logger,
     settings: settings.models,
     ...(options.providers === undefined ? {} : { providers: options.providers }),
+  });
+  const accounting = composeAccounting({
+    storage,
+    clock,
+    ids,
+    logger,
+    metrics,
+    settings: () => project.current.project.spec.models,
   });
   const governance = createToolGovernance({ clock, logger, metrics });
   const catalogue = await composeCatalogue({
@@ -213,6 +222,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     { name: 'queue', critical: true, check: (signal) => queue.health(signal) },
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
+    { name: 'usage', critical: false, check: () => Promise.resolve(accounting.rows.health()) },
   ];
   for (const check of healthChecks) health.add(check);
 
@@ -225,6 +235,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     health,
     queue,
     blobs,
+    accounting,
     models,
     agents,
     teams,
@@ -243,7 +254,8 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
 
 /** Starts what works in every process, on an open database. */
 export async function startEngine(parts: Composition): Promise<void> {
-  const { lifecycle, queue, models, runs, automation, eventLoop } = parts;
+  const { lifecycle, queue, accounting, models, runs, automation, eventLoop } = parts;
+  for (const service of accounting.services) await lifecycle.start(service);
   await Promise.all([lifecycle.start(queue), lifecycle.start(models)]);
   await lifecycle.start(runs);
   if (parts.roles.includes('automation'))

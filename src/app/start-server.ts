@@ -2,7 +2,7 @@ import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
 import { createHttpServer } from '../entrypoints/http/index.ts';
-import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
+import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
@@ -13,7 +13,7 @@ import { createWorkflowTools } from './workflow-tools.ts';
 export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const parts = await compose(foundation, 'server');
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
-  const apiKeys = createApiKeyStore({ storage, clock, ids });
+  const { apiKeys, usage, limits } = parts.accounting;
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
   const http = createHttpServer({
     config,
@@ -30,6 +30,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },
     workers: createWorkerList({ storage, leaseMs }),
     apiKeys,
+    usage,
+    limits,
     authenticator: createAuthenticator({
       keys: apiKeys,
       jwtSecret: credentials.jwtSecret,

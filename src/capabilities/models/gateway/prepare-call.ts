@@ -66,11 +66,12 @@ export async function prepareCall(
   // A key that is bound to a user speaks for nobody else.
   const user = attributes.user ?? caller.user;
   const failFirst = routing?.failFirst;
+  const tags = [...new Set([...attributes.tags, ...(caller.tags ?? [])])];
   return {
     model,
     inputTokens,
     dispatch: {
-      caller: user === undefined ? caller : { ...caller, user },
+      caller: { ...caller, tags, ...(user === undefined ? {} : { user }) },
       target,
       operation,
       stream,
@@ -84,7 +85,7 @@ export async function prepareCall(
       get maxOutputTokens() {
         return wire === undefined ? call.request().settings?.maxTokens : outputBound(wire.json);
       },
-      tags: [...attributes.tags, ...(caller.tags ?? [])],
+      tags,
       ...(fallbacks === undefined ? {} : { fallbacks }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),
