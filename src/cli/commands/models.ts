@@ -1,15 +1,18 @@
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../cli-context.ts';
 import { columns, outputFormat, printRows, rowsOf } from '../output.ts';
+import { registerModelBudget } from './models-budget.ts';
+import { registerModelUsage } from './models-usage.ts';
 import { openClient } from './open-client.ts';
 
 /** `agent33 models …`: what answers. */
 export function registerModels(program: Command, context: CliContext): void {
-  program
+  const models = program
     .command('models')
-    .description('models and agents that answer over the OpenAI-compatible API')
+    .description('models: what answers, what it costs, who may use how much');
+  models
     .command('list')
-    .description('all of them')
+    .description('models and agents that answer over the OpenAI-compatible API')
     .action(async (_options: unknown, command: Command) => {
       const body = await openClient(context, command).call('GET', '/v1/models');
       printRows(
@@ -19,4 +22,6 @@ export function registerModels(program: Command, context: CliContext): void {
         columns('id', 'owned_by'),
       );
     });
+  registerModelUsage(models, context);
+  registerModelBudget(models, context);
 }
