@@ -1,5 +1,6 @@
 import type { Clock, IdGenerator, Logger } from '../base/index.ts';
 import {
+  createAccounting,
   createCallerDirectory,
   createFileLimits,
   createLimitDesk,
@@ -33,16 +34,17 @@ export function composeAccounting(parts: {
   const rows = new SqlUsageStore({ ...parts, retentionMs: () => settings().usage.retention });
   const stored = new SqlStoredLimits(parts);
   const file = createFileLimits(() => settings().limits);
+  const limits = createLimitSource({ stored, file, callers });
+  const accounting = createAccounting({ ...parts, ledger, limits, usage: rows });
   return {
     apiKeys,
     callers,
-    ledger,
-    /** Where usage rows go. */
-    rows,
-    limitSource: createLimitSource({ stored, file, callers }),
+    accounting,
+    /** Usage rows that wait for the database. */
+    health: () => rows.health(),
     usage: createUsageReports({ storage, flush: () => rows.flush() }),
     limits: createLimitDesk({ stored, file, ledger, keys: apiKeys }),
     /** In the order in which they start, on an open database. */
-    services: [stored, rows, ledger],
+    services: [stored, rows, accounting],
   };
 }

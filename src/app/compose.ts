@@ -74,6 +74,14 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
 
   const queue = new PgBossQueue({ storage, clock, logger });
   const blobs = createBlobStore({ config, storage, clock });
+  const accounting = composeAccounting({
+    storage,
+    clock,
+    ids,
+    logger,
+    metrics,
+    settings: () => project.current.project.spec.models,
+  });
   const models = createModels({
     config,
     environment,
@@ -82,15 +90,9 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     metrics,
     logger,
     settings: settings.models,
+    accounting: accounting.accounting,
+    callers: accounting.callers,
     ...(options.providers === undefined ? {} : { providers: options.providers }),
-  });
-  const accounting = composeAccounting({
-    storage,
-    clock,
-    ids,
-    logger,
-    metrics,
-    settings: () => project.current.project.spec.models,
   });
   const governance = createToolGovernance({ clock, logger, metrics });
   const catalogue = await composeCatalogue({
@@ -222,7 +224,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     { name: 'queue', critical: true, check: (signal) => queue.health(signal) },
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
-    { name: 'usage', critical: false, check: () => Promise.resolve(accounting.rows.health()) },
+    { name: 'usage', critical: false, check: () => Promise.resolve(accounting.health()) },
   ];
   for (const check of healthChecks) health.add(check);
 

@@ -25,6 +25,7 @@ import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { FakeUsage } from './fake-usage.ts';
 import { createMemoryLogger } from './memory-logger.ts';
+import { MemoryResponseStore } from './memory-response-store.ts';
 
 const startOf2026 = '2026-01-01T00:00:00.000Z';
 
@@ -333,6 +334,7 @@ export function createHttpGround(
     authenticator: fakeAuthenticator,
     models,
     gateway,
+    responses: new MemoryResponseStore(),
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),
     logger,

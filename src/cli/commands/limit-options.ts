@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { JsonObject } from '../../base/index.ts';
-import { parseBudgetPeriod } from '../../protocol/index.ts';
+import { budgetSpec } from '../../protocol/index.ts';
 import { usageError } from '../cli-error.ts';
 
 /** Limits as flags say them. */
@@ -39,7 +39,8 @@ function parseCount(flag: string, text: string): number | null {
 
 function parseBudget(text: string): JsonObject {
   const [, usd = '', period = ''] = /^\$?(\d+(?:\.\d+)?)\/(\S+)$/.exec(text) ?? [];
-  if (Number(usd) > 0 && parseBudgetPeriod(period) !== undefined) return { usd: Number(usd), period };
+  const budget = { usd: Number(usd), period };
+  if (budgetSpec.safeParse(budget).success) return budget;
   throw usageError(
     `--budget ${text}: expected an amount and a period such as 20/month, 0.5/1h, 5/1d or 100/total`,
   );

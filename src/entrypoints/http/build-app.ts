@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { addAnthropicRoutes } from './anthropic/anthropic-routes.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { guardRequests } from './guard-requests.ts';
 import type { HttpApp, RouteDeps } from './http-deps.ts';
 import { parseJsonBody } from './json-body.ts';
+import { addOllamaRoutes } from './ollama/ollama-routes.ts';
 import { addOpenApi } from './openapi.ts';
 import { addOpenAIRoutes } from './openai/openai-routes.ts';
 import { logRequests } from './request-log.ts';
@@ -81,6 +83,14 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    addAnthropicRoutes(scope, deps);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    addOllamaRoutes(scope, deps);
     done();
   });
   for (const addRoutes of deps.extraRoutes ?? []) {

@@ -31,6 +31,7 @@ import type {
   TargetKind,
   WorkflowDefinition,
 } from '../../protocol/index.ts';
+import type { ResponseStore } from './openai/responses/response-store.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
 /**
@@ -95,6 +96,16 @@ export interface HttpServerDeps {
   readonly limits: LimitDesk;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
+  /** The Ollama that models can be pulled into; absent: none is connected. */
+  readonly localModels?: {
+    pullModel(
+      name: string,
+      onProgress: (progress: { readonly status: string }) => void,
+      options: { readonly signal: AbortSignal },
+    ): Promise<void>;
+  };
+  /** Answers that the Responses API can continue. */
+  readonly responses: ResponseStore;
   /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
   readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;

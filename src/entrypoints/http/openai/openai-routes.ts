@@ -10,6 +10,7 @@ import { answerCompletion } from './completions.ts';
 import { completionsRequest } from './completions-request.ts';
 import { answerEmbeddings, embeddingsRequest } from './embeddings.ts';
 import { createModelList } from './model-list.ts';
+import { addResponsesRoutes } from './responses/responses-routes.ts';
 import { sendOpenAIError } from './openai-error.ts';
 import { answerRerank, rerankRequest } from './rerank.ts';
 
@@ -138,4 +139,5 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     (request, reply) => answerRerank(deps, request, reply),
   );
+  addResponsesRoutes(app, deps, invoking);
 }
