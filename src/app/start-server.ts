@@ -7,7 +7,6 @@ import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
-import { gatewayOverRouter } from './gateway-over-router.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
 /** Puts a server together and starts it. */
@@ -45,7 +44,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
       clock,
     }),
     models: models.router,
-    gateway: gatewayOverRouter(models.router),
+    gateway: models.gateway,
     responses,
     health: parts.health,
     metrics: parts.metrics,

@@ -1,5 +1,6 @@
 import { AppError } from '../base/index.ts';
 import { beginBytes } from '../capabilities/models/gateway/begin-bytes.ts';
+import { emptyModelList } from '../capabilities/models/index.ts';
 import type {
   CallRoute,
   Deployment,
@@ -88,8 +89,10 @@ export function createDirectGateway(
     });
   }
 
+  const empty = emptyModelList(120_000);
   return {
     outcomes,
+    list: () => empty,
     async open({ wire, request, stream, signal }): Promise<GatewayAnswer> {
       const { value, route } = await inTurn(async (io) => {
         if (wire !== undefined && io.provider.wireShapes?.includes(wire.shape) === true) {

@@ -1,14 +1,16 @@
 import { AppError } from '../base/index.ts';
-import type {
-  CallRoute,
-  DeploymentState,
-  GatewayAnswer,
-  GatewayCall,
-  GatewayEmbeddings,
-  ModelGateway,
-  ModelRouter,
-  RerankResponse,
-  RouteStep,
+import {
+  emptyModelList,
+  type CallRoute,
+  type DeploymentState,
+  type GatewayAnswer,
+  type GatewayCall,
+  type GatewayEmbeddings,
+  type ModelGateway,
+  type ModelList,
+  type ModelRouter,
+  type RerankResponse,
+  type RouteStep,
 } from '../capabilities/models/index.ts';
 
 type EmbedCall = Parameters<ModelGateway['embed']>[0];
@@ -55,6 +57,7 @@ export class FakeGateway implements ModelGateway {
   readonly rerankCalls: RerankCall[] = [];
   readonly script: ScriptedAnswer[] = [];
   embeddings: ((call: EmbedCall) => GatewayEmbeddings) | undefined;
+  models: ModelList = emptyModelList(120_000);
   ranking: ((call: RerankCall) => RerankResponse) | undefined;
   readonly #models: Pick<ModelRouter, 'resolve' | 'stream'>;
 
@@ -102,5 +105,9 @@ export class FakeGateway implements ModelGateway {
 
   states(): readonly DeploymentState[] {
     return [];
+  }
+
+  list(): ModelList {
+    return this.models;
   }
 }

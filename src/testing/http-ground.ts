@@ -1,4 +1,5 @@
 import { AppError, type Clock } from '../base/index.ts';
+import { createLimitDesk } from '../capabilities/accounting/index.ts';
 import type {
   Deployment,
   ModelEvent,
@@ -19,8 +20,10 @@ import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
+import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
+import { FakeUsage } from './fake-usage.ts';
 import { createMemoryLogger } from './memory-logger.ts';
 import { MemoryResponseStore } from './memory-response-store.ts';
 
@@ -70,14 +73,20 @@ function createFakeKeys(): ApiKeyStore {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    team: null,
+    user: null,
+    tags: [],
+    models: null,
   };
   return {
-    create: (_scope, { name, scopes }) => Promise.resolve({ ...view, name, scopes, key: 'a33_new' }),
+    create: (_scope, { name, scopes, attributes }) =>
+      Promise.resolve({ ...view, ...attributes, name, scopes, key: 'a33_new' }),
     list: () => Promise.resolve([{ ...view, scopes: ['agents:read'] }]),
     revoke: (_scope, id) =>
       id === 'key_1'
         ? Promise.resolve()
         : Promise.reject(new AppError('not_found', `there is no API key "${id}"`)),
+    attributes: () => Promise.resolve(undefined),
   };
 }
 
@@ -285,6 +294,9 @@ export function createHttpGround(
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
+  const usage = new FakeUsage();
+  const storedLimits = new FakeStoredLimits();
+  const apiKeys = createFakeKeys();
   const gateway = new FakeGateway(models);
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
@@ -311,7 +323,14 @@ export function createHttpGround(
     definitionWarnings: () => Promise.resolve([]),
     runGraphs: {},
     workers: { list: () => Promise.resolve([fakeWorker]) },
-    apiKeys: createFakeKeys(),
+    apiKeys,
+    usage,
+    limits: createLimitDesk({
+      stored: storedLimits,
+      file: () => new Map([['key:*', { rpm: 600 }]]),
+      ledger: createFakeLedgerUse(),
+      keys: apiKeys,
+    }),
     authenticator: fakeAuthenticator,
     models,
     gateway,
@@ -335,6 +354,8 @@ export function createHttpGround(
     teams,
     workflows,
     models,
+    usage,
+    storedLimits,
     gateway,
     health,
   };

@@ -31,10 +31,7 @@ export class ImplicitDeployments {
     const { config = {} } = reference;
     const own = configurableKind(reference.provider ?? '') !== undefined && Object.keys(config).length > 0;
     if (!own) return this.#of(resolved.id, resolved);
-    const settings = createHash('sha256')
-      .update(canonicalJson(config as Json))
-      .digest('hex')
-      .slice(0, 8);
+    const settings = createHash('sha256').update(canonicalJson(config)).digest('hex').slice(0, 8);
     return this.#of(`${resolved.id}#${settings}`, resolved);
   }
 

@@ -5,3 +5,7 @@ export type { OfflineScripts } from './offline/offline-script.ts';
 export type * from './provider.ts';
 export type * from './gateway/gateway.ts';
 export type * from './router/index.ts';
+export * from './list/index.ts';
+export { fromLanguageModel, type LanguageModelProviderOptions } from './providers/from-language-model.ts';
+export type { PluginProvider, SimpleProvider } from './providers/simple-provider.ts';
+export { createLocalModels, type LocalModels, type PullProgress } from './providers/local-models.ts';

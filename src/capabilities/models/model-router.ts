@@ -7,14 +7,13 @@ import type { ImplicitDeployments } from './implicit-deployments.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
 import type { ModelInfo, ModelReference, ModelRouter, RoutedCallOptions } from './provider.ts';
 import type { ModelRules } from './resolve-model.ts';
-import type { Deployment, ModelList } from './router/index.ts';
+import type { Deployment } from './router/index.ts';
 
 interface ModelRouterDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rules: ModelRules;
   readonly gateway: ModelGateway;
-  readonly list: () => ModelList;
   /** First deployment behind a name of the list, or one that stands in none. */
   readonly find: (reference: ModelReference | undefined) => Deployment;
 }
@@ -91,8 +90,6 @@ export function createModelRouter(deps: ModelRouterDeps): ModelRouter {
         clear();
       }
     },
-
-    list: deps.list,
 
     register: (provider) => directory.register(provider),
 

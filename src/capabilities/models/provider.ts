@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type { AppError, Json, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
 import type { RequestRouting } from './gateway/gateway.ts';
-import type { ModelList } from './router/index.ts';
 import type {
   CacheMark,
   ChatMessage,
@@ -11,6 +10,7 @@ import type {
   ToolCall,
   Usage,
 } from '../../protocol/index.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** A function the model may call. */
 export interface ModelTool {
@@ -262,8 +262,7 @@ export interface ModelRouter {
     options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
-  /** The model list as it is now. */
-  list(): ModelList;
-  register(provider: LLMProvider): void;
+  /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
+  register(provider: PluginProvider): void;
   status(): ModelStatus;
 }

@@ -52,7 +52,9 @@ describe('init', () => {
   it('refuses unknown kinds and bad names, naming what is right', async () => {
     const result = await cli(['init', 'x', '--kind', 'spaceship']);
     expect(result.code).toBe(2);
-    expect(result.err).toContain('agent, channel, project, schedule, sensor, team, tool, workflow');
+    expect(result.err).toContain(
+      'agent, channel, modelrouter, project, schedule, sensor, team, tool, workflow',
+    );
     expect((await cli(['init', '../evil'])).code).toBe(2);
   });
 });

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../cli-context.ts';
-import { outputFormat, printRows, rowsOf, type Column } from '../output.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
+import { outputFormat, plainText, printRows, rowsOf, type Column } from '../output.ts';
 import { openClient } from './open-client.ts';
-
-type Row = Readonly<Record<string, unknown>>;
 
 const deploymentColumns: readonly Column[] = [
   { title: 'GROUP', value: (row) => row['group'] },
@@ -27,8 +26,7 @@ const testColumns: readonly Column[] = [
   {
     title: 'ERROR',
     value: ({ error }) => {
-      const { code, message } = (error ?? {}) as Row;
-      return code === undefined ? undefined : `${String(code)}: ${String(message)}`;
+      return isJsonObject(error) ? `${plainText(error['code'])}: ${plainText(error['message'])}` : undefined;
     },
   },
 ];
@@ -42,14 +40,16 @@ const explainColumns: readonly Column[] = [
   { title: 'DETAIL', value: (row) => row['detail'] },
 ];
 
-function explainedRows(body: unknown): Row[] {
-  const { steps = [] } = (body ?? {}) as { readonly steps?: readonly Row[] };
-  return steps.flatMap((step, place) =>
-    ((step['considered'] ?? []) as readonly Row[]).map((one) => ({
+const listOf = (body: Json, field: string): readonly JsonObject[] =>
+  isJsonObject(body) ? rowsOf({ items: body[field] ?? [] }) : [];
+
+function explainedRows(body: Json): JsonObject[] {
+  return listOf(body, 'steps').flatMap((step, place) =>
+    listOf(step, 'considered').map((one) => ({
       ...one,
-      step: `${place + 1} ${String(step['reason'])}`,
-      group: step['group'],
-      strategy: step['strategy'],
+      step: `${place + 1} ${plainText(step['reason'])}`,
+      group: step['group'] ?? null,
+      strategy: step['strategy'] ?? null,
     })),
   );
 }
@@ -60,9 +60,9 @@ export function addModelRouterCommands(models: Command, context: CliContext): vo
     .command('list')
     .description('deployments of the model list, and how they are doing')
     .action(async (_options: unknown, command: Command) => {
-      const body = (await openClient(context, command).call('GET', '/api/v1/models/router')) as Row;
+      const body = await openClient(context, command).call('GET', '/api/v1/models/router');
       const format = outputFormat(command.optsWithGlobals<GlobalOptions>());
-      printRows(context, format, rowsOf({ items: body['deployments'] }), deploymentColumns);
+      printRows(context, format, listOf(body, 'deployments'), deploymentColumns);
     });
   models
     .command('explain')
@@ -72,7 +72,10 @@ export function addModelRouterCommands(models: Command, context: CliContext): vo
     .action(async (model: string, options: { readonly tag?: readonly string[] }, command: Command) => {
       const query = new URLSearchParams({ model });
       if (options.tag !== undefined) query.set('tags', options.tag.join(','));
-      const body = await openClient(context, command).call('GET', `/api/v1/models/router/explain?${query}`);
+      const body = await openClient(context, command).call(
+        'GET',
+        `/api/v1/models/router/explain?${query.toString()}`,
+      );
       const format = outputFormat(command.optsWithGlobals<GlobalOptions>());
       printRows(context, format, explainedRows(body), explainColumns);
     });
@@ -81,7 +84,9 @@ export function addModelRouterCommands(models: Command, context: CliContext): vo
     .description('asks each deployment of a model for one word; real calls, which cost what they cost')
     .argument('<model>', 'a group, an alias, a deployment or provider/model')
     .action(async (model: string, _options: unknown, command: Command) => {
-      const body = await openClient(context, command).call('POST', '/api/v1/models/router/test', { model });
+      const body = await openClient(context, command).call('POST', '/api/v1/models/router/test', {
+        body: { model },
+      });
       printRows(context, outputFormat(command.optsWithGlobals<GlobalOptions>()), rowsOf(body), testColumns);
     });
 }

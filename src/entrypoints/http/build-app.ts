@@ -15,6 +15,7 @@ import { addChatRoutes } from './routes/chat.ts';
 import { addDeadLetterRoutes } from './routes/dead-letters.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addLimitRoutes } from './routes/limits.ts';
 import { addRunEventRoutes } from './routes/run-events.ts';
 import { addRunHistoryRoutes } from './routes/run-history.ts';
 import { addRunRoutes } from './routes/runs.ts';
@@ -23,6 +24,8 @@ import { addScheduleRoutes } from './routes/schedules.ts';
 import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addTeamRoutes } from './routes/teams.ts';
+import { addUsageRoutes } from './routes/usage.ts';
+import { addModelRouterRoutes } from './routes/model-router.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 import { addWorkflowRoutes } from './routes/workflows.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
@@ -75,6 +78,9 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addEventRoutes(app, deps);
   addDeadLetterRoutes(app, deps);
   addWorkerRoutes(app, deps);
+  addUsageRoutes(app, deps);
+  addLimitRoutes(app, deps);
+  addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
     done();

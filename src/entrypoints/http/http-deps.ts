@@ -7,6 +7,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
+import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
 import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
@@ -98,7 +99,11 @@ export interface HttpServerDeps {
   readonly workers: { list(): Promise<readonly WorkerView[]> };
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
-  readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'list' | 'status'>;
+  readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
+  /** What calls of models used. */
+  readonly usage: UsageReports;
+  /** Limits and budgets of those who call models. */
+  readonly limits: LimitDesk;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
   /** The Ollama that models can be pulled into; none when it is not connected now. */

@@ -4,7 +4,7 @@ const usd = z.number().nonnegative();
 
 const tokenPrices = {
   inputPerMillion: usd,
-  outputPerMillion: usd,
+  outputPerMillion: usd.default(0),
   cachedInputPerMillion: usd
     .optional()
     .describe("Input from the provider's prompt cache; as other input when left out."),

@@ -1,9 +1,10 @@
 import type { Clock, JsonObject } from '../../../base/index.ts';
 import type { Accounting, CallerDirectory } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
-import type { Deployment, Dispatcher } from '../router/index.ts';
+import type { Deployment, Dispatcher, ModelList } from '../router/index.ts';
 import type { AnswerCache } from './answer-cache.ts';
-import { beginBytes, type ByteAnswer } from './begin-bytes.ts';
+import { beginBytes } from './begin-bytes.ts';
+import type { ByteAnswer } from './pass-context.ts';
 import { beginEmbedding, beginRerank } from './begin-vectors.ts';
 import { beginEvents } from './begin-events.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
@@ -23,6 +24,7 @@ export interface GatewayDeps {
   readonly cache: () => AnswerCache;
   /** A name to look up in the list, or the deployment that a definition describes by itself. */
   readonly target: (reference: ModelReference | undefined) => string | Deployment;
+  readonly list: () => ModelList;
   readonly clock: Clock;
 }
 
@@ -141,5 +143,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     },
 
     states: () => dispatcher.states(),
+
+    list: deps.list,
   };
 }

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../base/index.ts';
+import type { Json, JsonObject } from '../../../base/index.ts';
 import type { ModelRequest, ModelSettings } from '../provider.ts';
 
 type Request = Omit<ModelRequest, 'model'>;
@@ -27,10 +27,10 @@ export function withParams(
   const entries = Object.entries(params);
   if (entries.length === 0 && maxOutputTokens === undefined) return request;
   const settings: Record<string, unknown> = {};
-  const extra: JsonObject = {};
+  const extra: Record<string, Json> = {};
   for (const [name, value] of entries) {
     const word = words[name];
-    if (word === undefined) extra[name] = value;
+    if (word === undefined) extra[name] = value ?? null;
     else settings[word] = word === 'stop' && typeof value === 'string' ? [value] : value;
   }
   const merged: ModelSettings = { ...settings, ...request.settings };

@@ -12,7 +12,7 @@ import type { OpenAIQuirks } from './openai-quirks.ts';
 import { toOpenAIRequest } from './openai-request.ts';
 import { readOpenAIUsage } from './openai-usage.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
-import type { AnswerExtras, LLMProvider } from '../provider.ts';
+import type { LLMProvider } from '../provider.ts';
 import { readOpenAIModels } from './read-openai-models.ts';
 import { readRerank, toRerankBody } from './read-rerank.ts';
 
@@ -163,12 +163,12 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
       const body = toOpenAIRequest(request, quirks);
       return {
         model: await modelOf(request.model),
-        options: { prompt: [], providerOptions: { [dataName]: { body: body as never } } },
+        options: { prompt: [], providerOptions: { [dataName]: { body } } },
       };
     },
     readExtras: (metadata) => {
       const extras: unknown = metadata?.['agent33'];
-      return isJsonObject(extras) ? (extras as AnswerExtras) : {};
+      return isJsonObject(extras) ? extras : {};
     },
     fetchModels: async ({ signal }) => readOpenAIModels(await read(`${root}/models`, signal), name),
     embed: (request, { signal }) =>

@@ -70,7 +70,7 @@ function orderedMessages(messages: readonly Fields[]): readonly Fields[] {
 }
 
 function adaptMessage(message: JsonObject, quirks: OpenAIQuirks, inRound: boolean): Fields {
-  const { reasoning_content: thinking, ...rest } = message as Fields;
+  const { reasoning_content: thinking, ...rest } = message;
   const kept: Fields = { ...rest };
   for (const field of ['thinking_blocks', 'reasoning_details'])
     if (quirks.keeps?.includes(field) !== true) delete kept[field];

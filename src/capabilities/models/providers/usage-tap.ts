@@ -79,11 +79,13 @@ export class UsageTap {
   push(chunk: Buffer): Buffer {
     const piece = this.#splitter.push(chunk);
     if (piece === undefined) return Buffer.alloc(0);
-    if (!piece.whole) {
-      if (this.opening === 'none') this.opening = 'answer';
-      return piece.bytes;
-    }
-    return this.#scan(piece.bytes);
+    const { bytes, tornBytes } = piece;
+    if (tornBytes === 0) return this.#scan(bytes);
+    if (this.opening === 'none') this.opening = 'answer';
+    this.spokenBytes += tornBytes;
+    return tornBytes === bytes.length
+      ? bytes
+      : Buffer.concat([bytes.subarray(0, tornBytes), this.#scan(bytes.subarray(tornBytes))]);
   }
 
   /** What was held back when the stream has ended well; a torn event is dropped. */

@@ -32,11 +32,11 @@ export function tagOf({ id, created, owned_by: owner }: WireModel): JsonObject {
 
 /** What is known of a model without asking anybody: its provider, and the room for a conversation. */
 function knownOf(
-  { models }: Pick<RouteDeps, 'models'>,
+  { models, gateway }: Pick<RouteDeps, 'models' | 'gateway'>,
   target: Extract<CompletionTarget, { kind: 'model' }>,
 ): { readonly provider?: LLMProvider; readonly contextWindow?: number | undefined } {
   try {
-    const { groups, aliases } = models.list();
+    const { groups, aliases } = gateway.list();
     const { name } = target;
     const [first] = groups.get(aliases.get(name) ?? name) ?? [];
     return first === undefined
@@ -50,7 +50,7 @@ function knownOf(
 
 /** A model as `POST /ollama/api/show` describes it. */
 export function showOf(
-  deps: Pick<RouteDeps, 'models' | 'clock'>,
+  deps: Pick<RouteDeps, 'models' | 'gateway' | 'clock'>,
   name: string,
   target: CompletionTarget,
 ): JsonObject {

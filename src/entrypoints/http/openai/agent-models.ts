@@ -21,7 +21,7 @@ const aliases: Readonly<Record<string, string>> = {
 
 const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
 
-type Deps = Pick<RouteDeps, 'agents' | 'models' | 'teams' | 'workflows'>;
+type Deps = Pick<RouteDeps, 'agents' | 'gateway' | 'models' | 'teams' | 'workflows'>;
 
 /** Would the offline assistant answer? */
 function isOffline({ models }: Deps, reference: ModelReference | undefined): boolean {
@@ -72,8 +72,8 @@ function modelOf({ models }: Deps, name: string): CompletionTarget {
 }
 
 /** Does the model list give this name to somebody? */
-export function isListedModel({ models }: Pick<Deps, 'models'>, name: string): boolean {
-  const { groups, aliases: names } = models.list();
+export function isListedModel({ gateway }: Pick<Deps, 'gateway'>, name: string): boolean {
+  const { groups, aliases: names } = gateway.list();
   return groups.has(name) || names.has(name);
 }
 

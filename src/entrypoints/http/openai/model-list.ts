@@ -57,7 +57,7 @@ export function createModelList(deps: RouteDeps): ModelList {
       const mayUseModels = hasScope(scope, 'models:read') || hasScope(scope, 'models:invoke');
       if (!mayUseModels) return agents;
       const direct = await ofProviders(signal);
-      const { groups, aliases } = models.list();
+      const { groups, aliases } = deps.gateway.list();
       const listed = [...groups.keys(), ...aliases.keys()];
       const taken = new Set(listed);
       return [

@@ -128,7 +128,7 @@ export function addModelRouterRoutes(app: HttpApp, deps: RouteDeps): void {
       },
     },
     () => {
-      const { groups, aliases, notes } = models.list();
+      const { groups, aliases, notes } = gateway.list();
       const { defaultModel, offline } = models.status();
       return {
         default: defaultModel,
@@ -187,7 +187,7 @@ export function addModelRouterRoutes(app: HttpApp, deps: RouteDeps): void {
     },
     async (request, reply) => {
       const { model } = request.body;
-      const { groups, aliases } = models.list();
+      const { groups, aliases } = gateway.list();
       const members = groups.get(aliases.get(model) ?? model);
       const names = members?.map(({ id }) => id) ?? [model];
       const wait = startCallerWait(deps, reply);
