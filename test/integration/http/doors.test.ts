@@ -6,6 +6,7 @@ import { generateText, streamText } from 'ai';
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { textOf } from '../../../src/protocol/index.ts';
 import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 const agent = (name: string, spec: string): string =>
@@ -19,7 +20,7 @@ const counting = new FakeModel({
   turns: [
     (request) => {
       const last = request.messages.at(-1);
-      const said = typeof last?.content === 'string' ? last.content : '';
+      const said = last === undefined ? '' : textOf(last.content);
       if (said === 'wait') return { hang: true };
       return { chunks: [`${request.messages.length}: `, said], usage: { inputTokens: 7, outputTokens: 3 } };
     },
