@@ -32,6 +32,8 @@ interface LoadedProject {
     readonly path: string;
   }[];
   readonly problems: readonly DefinitionProblem[];
+  /** What is worth knowing and no fault. */
+  readonly notes?: readonly string[];
   /** A workflow as a Mermaid flowchart, or as lines for a terminal. */
   drawWorkflow(definition: WorkflowDefinition, form: 'mermaid' | 'terminal'): string;
 }
