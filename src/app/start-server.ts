@@ -52,6 +52,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
+    usage: parts.modelSide.usage,
+    limits: parts.modelSide.limits,
     responses,
     localModels: () => (hasOllama() ? localModels : undefined),
     health: parts.health,
