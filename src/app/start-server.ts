@@ -7,6 +7,7 @@ import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { openLocalModels } from './open-local-models.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
 /** Puts a server together and starts it. */
@@ -21,6 +22,12 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     logger: options.logger,
     retentionMs: parts.project.current.project.spec.runs.retention,
   });
+  const localModels = openLocalModels(config);
+  lifecycle.onStop('local-models', () => localModels.close());
+  // Without an address of its own an Ollama is only there when the router has found it.
+  const hasOllama = (): boolean =>
+    config.OLLAMA_BASE_URL !== undefined ||
+    models.router.status().providers.some(({ name, status }) => name === 'ollama' && status === 'ok');
   const http = createHttpServer({
     config,
     runs,
@@ -48,6 +55,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     models: models.router,
     gateway: models.gateway,
     responses,
+    localModels: () => (hasOllama() ? localModels : undefined),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,
