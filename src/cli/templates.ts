@@ -136,6 +136,28 @@ spec:
 `;
 }
 
+function modelRouterText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: ModelRouter
+metadata:
+  name: ${name}
+spec:
+  groups:
+    # What agents and clients ask for, and who may answer: provider/model, or more about it.
+    ${name}:
+      - provider: ollama
+        model: llama3.2
+        weight: 1
+        # apiKey: os.environ/OPENAI_API_KEY
+        # rpm: 600
+        # timeouts: { firstToken: 30s }
+  # aliases: { fast: ${name} }
+  router:
+    strategy: weighted-shuffle
+    retries: 2
+`;
+}
+
 const texts: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   Agent: agentText,
   Team: teamText,
@@ -143,6 +165,7 @@ const texts: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   Schedule: scheduleText,
   Sensor: sensorText,
   Channel: channelText,
+  ModelRouter: modelRouterText,
   Project: projectFile,
 };
 

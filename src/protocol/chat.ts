@@ -1,10 +1,36 @@
 import type { JsonObject } from '../base/index.ts';
 
-/** One part of what a user says. Images are `data:` or `https:` URLs. */
+/** A mark up to which a provider may keep what it has read; Anthropic's `cache_control`. */
+export interface CacheMark {
+  readonly type: 'ephemeral';
+  readonly ttl?: '5m' | '1h';
+}
+
+/** One part of what a user says. Images are `data:` or `https:` URLs; sound and PDF are files. */
 export type UserPart =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'image'; readonly url: string }
-  | { readonly type: 'file'; readonly url: string; readonly mimeType: string; readonly name?: string };
+  | { readonly type: 'text'; readonly text: string; readonly cacheControl?: CacheMark }
+  | {
+      readonly type: 'image';
+      readonly url: string;
+      readonly detail?: 'low' | 'high' | 'auto';
+      readonly cacheControl?: CacheMark;
+    }
+  | {
+      readonly type: 'file';
+      readonly url: string;
+      readonly mimeType: string;
+      readonly name?: string;
+      readonly cacheControl?: CacheMark;
+    };
+
+/**
+ * A stretch of a model's thinking. `providerData` is what its provider wants back with it, by dialect:
+ * `{ anthropic: { signature } }`, `{ anthropic: { redactedData } }`; others leave it alone.
+ */
+export interface ReasoningPart {
+  readonly text: string;
+  readonly providerData?: JsonObject;
+}
 
 /** A model's wish to call a tool. `invalidArguments` holds the raw text when it was no JSON object. */
 export interface ToolCall {
@@ -12,6 +38,8 @@ export interface ToolCall {
   readonly name: string;
   readonly arguments: JsonObject;
   readonly invalidArguments?: string;
+  /** What the provider wants back with the call, by dialect: `{ google: { thoughtSignature } }`. */
+  readonly providerData?: JsonObject;
 }
 
 /** Where a quoted passage stands. */
@@ -27,15 +55,25 @@ export interface Citation {
 
 /** One message of a conversation as models see it, independent of any provider. */
 export type ChatMessage =
-  | { readonly role: 'system'; readonly content: string }
-  | { readonly role: 'user'; readonly content: string | readonly UserPart[]; readonly name?: string }
+  | { readonly role: 'system'; readonly content: string; readonly cacheControl?: CacheMark }
+  | {
+      readonly role: 'user';
+      readonly content: string | readonly UserPart[];
+      readonly name?: string;
+      readonly cacheControl?: CacheMark;
+    }
   | {
       readonly role: 'assistant';
       readonly content: string;
       /** Which member of a team said it, where one answers for the team. */
       readonly name?: string;
       readonly reasoning?: string;
+      /** The same thinking in parts, with what its provider wants back; needed in the rounds of one tool loop. */
+      readonly reasoningParts?: readonly ReasoningPart[];
       readonly toolCalls?: readonly ToolCall[];
+      /** What else the provider wants back with its answer, by dialect. */
+      readonly providerData?: JsonObject;
+      readonly cacheControl?: CacheMark;
     }
   | {
       readonly role: 'tool';
@@ -43,6 +81,9 @@ export type ChatMessage =
       readonly name: string;
       readonly content: string;
       readonly isError?: boolean;
+      /** Images and files that belong to the result; providers that take only text leave them out. */
+      readonly parts?: readonly UserPart[];
+      readonly cacheControl?: CacheMark;
     };
 
 /** Tokens of one or more model calls. Costs are USD, or `null` where no price is known; never 0 for unknown. */

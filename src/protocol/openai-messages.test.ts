@@ -29,7 +29,7 @@ describe('chatMessagesOf', () => {
         name: 'ann',
         content: [
           { type: 'text', text: 'what is this' },
-          { type: 'image', url: 'data:image/png;base64,AA' },
+          { type: 'image', url: 'data:image/png;base64,AA', detail: 'low' },
           { type: 'file', url: 'data:application/pdf;base64,AA', mimeType: 'application/pdf', name: 'a.pdf' },
         ],
       },
@@ -70,15 +70,34 @@ describe('chatMessagesOf', () => {
   });
 });
 
+it('splits a system message at its cache marks', () => {
+  const mark = { type: 'ephemeral', ttl: '1h' } as const;
+  const text = (words: string) => ({ type: 'text', text: words });
+  expect(
+    chatMessagesOf([
+      {
+        role: 'system',
+        content: [text('a'), { ...text('b'), cache_control: mark }, text('c')],
+      },
+    ]),
+  ).toEqual([
+    { role: 'system', content: 'a\nb', cacheControl: mark },
+    { role: 'system', content: 'c' },
+  ]);
+});
+
 it('messages come back from the form of OpenAI as they were', () => {
+  const mark = { type: 'ephemeral' } as const;
   const messages: readonly ChatMessage[] = [
-    { role: 'system', content: 'Be brief.' },
+    { role: 'system', content: 'Be brief.', cacheControl: mark },
     { role: 'user', content: 'hi', name: 'ann' },
     {
       role: 'user',
       content: [
         { type: 'text', text: 'look' },
-        { type: 'image', url: 'https://example.org/a.png' },
+        { type: 'image', url: 'https://example.org/a.png', detail: 'high', cacheControl: mark },
+        { type: 'file', url: 'data:audio/mpeg;base64,AA', mimeType: 'audio/mpeg' },
+        { type: 'file', url: 'https://example.org/a.mp4', mimeType: 'video/mp4' },
         { type: 'file', url: 'data:application/pdf;base64,AA', mimeType: 'application/pdf', name: 'a.pdf' },
       ],
     },
@@ -86,12 +105,30 @@ it('messages come back from the form of OpenAI as they were', () => {
       role: 'assistant',
       content: '',
       name: 'desk',
+      reasoning: 'hm',
+      reasoningParts: [
+        { text: 'hm', providerData: { anthropic: { signature: 's' } } },
+        { text: '', providerData: { anthropic: { redactedData: 'r' } } },
+      ],
+      providerData: { openai: { reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] } },
       toolCalls: [
-        { id: 'c1', name: 'add', arguments: { a: 1 } },
+        {
+          id: 'c1',
+          name: 'add',
+          arguments: { a: 1 },
+          providerData: { google: { thoughtSignature: 't' } },
+        },
         { id: 'c2', name: 'add', arguments: {}, invalidArguments: '{"a":' },
       ],
     },
-    { role: 'tool', toolCallId: 'c1', name: 'add', content: '2' },
+    {
+      role: 'tool',
+      toolCallId: 'c1',
+      name: 'add',
+      content: '2',
+      parts: [{ type: 'image', url: 'https://example.org/b.png' }],
+      cacheControl: mark,
+    },
     { role: 'assistant', content: 'two' },
   ];
   expect(chatMessagesOf(openAiMessagesOf(messages))).toEqual(messages);

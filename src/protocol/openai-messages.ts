@@ -1,9 +1,13 @@
-import { AppError, isJsonObject, tryParseJson, type Json, type JsonObject } from '../base/index.ts';
-import type { ChatMessage, ToolCall, UserPart } from './chat.ts';
-
-function fault(path: string, message: string): AppError {
-  return new AppError('invalid_request', `${path}: ${message}`, { details: { issues: [{ path, message }] } });
-}
+import { isJsonObject, tryParseJson, type Json, type JsonObject } from '../base/index.ts';
+import { textOf, type ChatMessage, type ToolCall, type UserPart } from './chat.ts';
+import {
+  cacheMarkField,
+  cacheMarkOf,
+  messageFault as fault,
+  openAiPartOf,
+  userPartOf,
+} from './openai-parts.ts';
+import { callDataFields, callDataOf, thinkingFields, thinkingOf } from './openai-reasoning.ts';
 
 function textOfParts(content: Json | undefined, path: string): string {
   if (typeof content === 'string') return content;
@@ -18,29 +22,10 @@ function textOfParts(content: Json | undefined, path: string): string {
     .join('\n');
 }
 
-function userPart(part: Json, path: string): UserPart {
-  if (typeof part === 'string') return { type: 'text', text: part };
-  if (isJsonObject(part)) {
-    const { type, text, image_url: image, file } = part;
-    if (typeof text === 'string') return { type: 'text', text };
-    if (type === 'image_url') {
-      const url = isJsonObject(image) ? image['url'] : image;
-      if (typeof url === 'string') return { type: 'image', url };
-    }
-    if (type === 'file' && isJsonObject(file) && typeof file['file_data'] === 'string') {
-      const url = file['file_data'];
-      const mimeType = /^data:([^;,]+)/.exec(url)?.[1] ?? 'application/octet-stream';
-      const name = file['filename'];
-      return { type: 'file', url, mimeType, ...(typeof name === 'string' ? { name } : {}) };
-    }
-  }
-  throw fault(path, 'expected a part of type "text", "image_url" or "file" (with file_data)');
-}
-
 function userContent(content: Json | undefined, path: string): string | readonly UserPart[] {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) throw fault(path, 'expected a text or a list of parts');
-  return (content as readonly Json[]).map((part, index) => userPart(part, `${path}.${index}`));
+  return (content as readonly Json[]).map((part, index) => userPartOf(part, `${path}.${index}`));
 }
 
 function toolCall(call: Json, path: string): ToolCall {
@@ -52,13 +37,56 @@ function toolCall(call: Json, path: string): ToolCall {
   const parsed = typeof raw === 'string' ? tryParseJson(raw === '' ? '{}' : raw) : raw;
   const id = call['id'];
   const name = named['name'];
+  const data = callDataOf(call);
   return isJsonObject(parsed)
-    ? { id, name, arguments: parsed }
-    : { id, name, arguments: {}, invalidArguments: typeof raw === 'string' ? raw : JSON.stringify(raw) };
+    ? { id, name, arguments: parsed, ...data }
+    : {
+        id,
+        name,
+        arguments: {},
+        invalidArguments: typeof raw === 'string' ? raw : JSON.stringify(raw),
+        ...data,
+      };
+}
+
+/** A system message; one with marks in its parts becomes several, each up to a mark. */
+function systemMessages(message: JsonObject, path: string): readonly ChatMessage[] {
+  const { content } = message;
+  const parts = Array.isArray(content) ? (content as readonly Json[]) : [];
+  const marked = parts.some((part) => isJsonObject(part) && cacheMarkOf(part).cacheControl !== undefined);
+  if (!marked)
+    return [{ role: 'system', content: textOfParts(content, `${path}.content`), ...cacheMarkOf(message) }];
+  const messages: ChatMessage[] = [];
+  let open: Json[] = [];
+  for (const part of parts) {
+    open.push(part);
+    const mark = isJsonObject(part) ? cacheMarkOf(part) : {};
+    if (mark.cacheControl === undefined) continue;
+    messages.push({ role: 'system', content: textOfParts(open, `${path}.content`), ...mark });
+    open = [];
+  }
+  if (open.length > 0) messages.push({ role: 'system', content: textOfParts(open, `${path}.content`) });
+  return messages;
+}
+
+/** Text of a tool's result, and the images and files in it. */
+function toolContent(
+  content: Json | undefined,
+  path: string,
+): { readonly content: string; readonly parts?: readonly UserPart[] } {
+  const textual = (part: Json): boolean =>
+    !isJsonObject(part) || typeof part['text'] === 'string' || typeof part['refusal'] === 'string';
+  if (!Array.isArray(content) || (content as readonly Json[]).every(textual))
+    return { content: textOfParts(content, path) };
+  const parts = (content as readonly Json[]).map((part, index) => userPartOf(part, `${path}.${index}`));
+  return {
+    content: textOf(parts),
+    parts: parts.filter((part) => part.type !== 'text'),
+  };
 }
 
 function assistantMessage(message: JsonObject, path: string): ChatMessage {
-  const { content, name, tool_calls: calls, reasoning_content: reasoning } = message;
+  const { content, name, tool_calls: calls } = message;
   const toolCalls = Array.isArray(calls)
     ? (calls as readonly Json[]).map((call, index) => toolCall(call, `${path}.tool_calls.${index}`))
     : [];
@@ -66,25 +94,31 @@ function assistantMessage(message: JsonObject, path: string): ChatMessage {
     role: 'assistant',
     content: textOfParts(content, `${path}.content`),
     ...(typeof name === 'string' ? { name } : {}),
-    ...(typeof reasoning === 'string' && reasoning !== '' ? { reasoning } : {}),
+    ...thinkingOf(message),
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
+    ...cacheMarkOf(message),
   };
 }
 
 /** Messages of OpenAI's chat completions in the platform's form. Error: `invalid_request`, naming the field. */
 export function chatMessagesOf(messages: readonly Json[]): readonly ChatMessage[] {
   const toolNames = new Map<string, string>();
-  return messages.map((message, index): ChatMessage => {
+  return messages.flatMap((message, index): ChatMessage | readonly ChatMessage[] => {
     const path = `messages.${index}`;
     if (!isJsonObject(message)) throw fault(path, 'expected an object with "role" and "content"');
     const { role, content, name, tool_call_id: callId } = message;
     switch (typeof role === 'string' ? role : '') {
       case 'system':
       case 'developer':
-        return { role: 'system', content: textOfParts(content, `${path}.content`) };
+        return systemMessages(message, path);
       case 'user': {
         const said = userContent(content, `${path}.content`);
-        return { role: 'user', content: said, ...(typeof name === 'string' ? { name } : {}) };
+        return {
+          role: 'user',
+          content: said,
+          ...(typeof name === 'string' ? { name } : {}),
+          ...cacheMarkOf(message),
+        };
       }
       case 'assistant': {
         const converted = assistantMessage(message, path);
@@ -103,7 +137,8 @@ export function chatMessagesOf(messages: readonly Json[]): readonly ChatMessage[
           role: 'tool',
           toolCallId: callId,
           name: toolName,
-          content: textOfParts(content, `${path}.content`),
+          ...toolContent(content, `${path}.content`),
+          ...cacheMarkOf(message),
         };
       }
       default:
@@ -113,41 +148,47 @@ export function chatMessagesOf(messages: readonly Json[]): readonly ChatMessage[
 }
 
 function openAiContent(content: string | readonly UserPart[]): Json {
-  if (typeof content === 'string') return content;
-  return content.map((part): Json => {
-    if (part.type === 'text') return { type: 'text', text: part.text };
-    if (part.type === 'image') return { type: 'image_url', image_url: { url: part.url } };
-    const named = part.name === undefined ? {} : { filename: part.name };
-    return { type: 'file', file: { file_data: part.url, ...named } };
-  });
+  return typeof content === 'string' ? content : content.map(openAiPartOf);
 }
 
 /** Messages as OpenAI's chat completions have them: the way back of `chatMessagesOf`. */
 export function openAiMessagesOf(messages: readonly ChatMessage[]): readonly JsonObject[] {
   return messages.map((message): JsonObject => {
+    const mark = cacheMarkField(message.cacheControl);
     switch (message.role) {
       case 'system':
-        return { role: 'system', content: message.content };
+        return { role: 'system', content: message.content, ...mark };
       case 'user': {
         const named = message.name === undefined ? {} : { name: message.name };
-        return { role: 'user', content: openAiContent(message.content), ...named };
+        return { role: 'user', content: openAiContent(message.content), ...named, ...mark };
       }
       case 'assistant': {
         const calls = (message.toolCalls ?? []).map((call) => ({
           id: call.id,
           type: 'function',
           function: { name: call.name, arguments: call.invalidArguments ?? JSON.stringify(call.arguments) },
+          ...callDataFields(call),
         }));
         return {
           role: 'assistant',
           content: message.content,
           ...(message.name === undefined ? {} : { name: message.name }),
+          ...thinkingFields(message),
           ...(calls.length === 0 ? {} : { tool_calls: calls }),
+          ...mark,
         };
       }
       case 'tool':
-      default:
-        return { role: 'tool', tool_call_id: message.toolCallId, content: message.content };
+      default: {
+        const { toolCallId, content, parts = [] } = message;
+        const text: UserPart[] = content === '' ? [] : [{ type: 'text', text: content }];
+        return {
+          role: 'tool',
+          tool_call_id: toolCallId,
+          content: parts.length === 0 ? content : openAiContent([...text, ...parts]),
+          ...mark,
+        };
+      }
     }
   });
 }

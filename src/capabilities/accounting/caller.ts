@@ -26,6 +26,8 @@ export interface SubjectLimits {
   /** Calls at the same time. */
   readonly parallel?: number;
   readonly budgets?: readonly Budget[];
+  /** What becomes of calls whose price nobody knows, where there are budgets. Default: `refuse`. */
+  readonly unpriced?: 'refuse' | 'allow';
 }
 
 /** Money within a period; periods are aligned to the epoch in UTC (a week begins on Monday). */

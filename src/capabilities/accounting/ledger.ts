@@ -13,8 +13,12 @@ export interface Reservation {
   readonly id: string;
   readonly subjects: readonly LedgerSubject[];
   readonly tokens: number;
-  /** `null`: the price is unknown; a subject with a budget refuses. */
+  /** `null`: the price is unknown; a subject with a budget refuses, unless its limits say `unpriced: 'allow'`. */
   readonly usd: number | null;
+  /** Reserved in place of `usd` once a budget would be used up by more than 80 %: a more careful estimate, not below it. */
+  readonly nearUsd?: number;
+  /** Where the money does not suffice: the least that would still do. All that is left is reserved then. */
+  readonly leastUsd?: number;
   /** From then on a reservation that was never settled counts as released: its process has died. Epoch milliseconds. */
   readonly expiresAtMs: number;
 }
@@ -28,6 +32,17 @@ export interface Refusal {
   readonly used: number;
   /** When it may fit; `null` where nobody can say (a total budget, a reservation larger than the limit). */
   readonly retryAfterMs: number | null;
+  /** Of a budget: what is spent, without what is reserved. */
+  readonly spent?: number;
+  /** Of a budget: when its period ends, epoch milliseconds; `null`: never. */
+  readonly resetsAtMs?: number | null;
+  /** Refused because nobody knows the price. */
+  readonly unpriced?: true;
+}
+
+/** Not all that was asked for, but not less than `leastUsd`. */
+export interface PartialGrant {
+  readonly grantedUsd: number;
 }
 
 /** What really came of a reservation. */
@@ -60,7 +75,11 @@ export interface LedgerUse {
  * Errors of `reserve`: `not_ready` or `storage_unavailable` when the store cannot be asked (budgets fail closed).
  */
 export interface Ledger extends Service {
-  reserve(request: Reservation, options: { readonly signal: AbortSignal }): Promise<Refusal | undefined>;
+  /** `undefined`: all of it is reserved. */
+  reserve(
+    request: Reservation,
+    options: { readonly signal: AbortSignal },
+  ): Promise<Refusal | PartialGrant | undefined>;
   /** Spends what was reserved, or less or more. Returns at once; written in batches; exactly once per reservation. */
   settle(id: string, settlement: Settlement): void;
   /** Gives back what was reserved, the call counted all the same: nothing was used. */

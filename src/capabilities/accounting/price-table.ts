@@ -1,34 +1,39 @@
+import { listedPrices, type PriceRow } from './listed-prices.ts';
+
 /** USD per million tokens. */
-export interface ModelPrice {
+interface TokenPrices {
   readonly inputPerMillion: number;
   readonly outputPerMillion: number;
+  /** Input that the provider had in its prompt cache; absent: as other input. */
+  readonly cachedInputPerMillion?: number | undefined;
+  /** Input that the provider puts into its prompt cache; absent: as other input. */
+  readonly cacheWritePerMillion?: number | undefined;
 }
 
-/**
- * List prices as the providers published them in November 2025, by provider and model. Deliberately small: a model that
- * is missing costs "unknown" until the project's `models.prices` names it.
- */
-export const priceTable: Readonly<
-  Record<string, readonly [inputPerMillion: number, outputPerMillion: number]>
-> = {
-  'openai/gpt-5.1': [1.25, 10],
-  'openai/gpt-5': [1.25, 10],
-  'openai/gpt-5-mini': [0.25, 2],
-  'openai/gpt-5-nano': [0.05, 0.4],
-  'openai/gpt-4.1': [2, 8],
-  'openai/gpt-4.1-mini': [0.4, 1.6],
-  'openai/gpt-4.1-nano': [0.1, 0.4],
-  'openai/gpt-4o': [2.5, 10],
-  'openai/gpt-4o-mini': [0.15, 0.6],
-  'openai/o1': [15, 60],
-  'openai/o3': [2, 8],
-  'openai/o3-mini': [1.1, 4.4],
-  'openai/o4-mini': [1.1, 4.4],
-  'anthropic/claude-opus-4-5': [5, 25],
-  'anthropic/claude-opus-4-1': [15, 75],
-  'anthropic/claude-sonnet-4-5': [3, 15],
-  'anthropic/claude-sonnet-4': [3, 15],
-  'anthropic/claude-haiku-4-5': [1, 5],
-  'anthropic/claude-3-7-sonnet': [3, 15],
-  'anthropic/claude-3-5-haiku': [0.8, 4],
-};
+/** Prices of requests with more input than that, all their tokens included. */
+export interface PriceTier extends TokenPrices {
+  readonly aboveInputTokens: number;
+}
+
+/** USD per million tokens; long requests may have prices of their own. */
+export interface ModelPrice extends TokenPrices {
+  readonly tiers?: readonly PriceTier[] | undefined;
+}
+
+function toPrice([input, output, more = {}]: PriceRow): ModelPrice {
+  const { cached, write, long } = more;
+  return {
+    inputPerMillion: input,
+    outputPerMillion: output,
+    ...(cached === undefined ? {} : { cachedInputPerMillion: cached }),
+    ...(write === undefined ? {} : { cacheWritePerMillion: write }),
+    ...(long === undefined ? {} : { tiers: [{ aboveInputTokens: long.above, ...toPrice(long.row) }] }),
+  };
+}
+
+/** List prices by `provider/model`; see `listed-prices.ts` for where they come from and of which day they are. */
+export const priceTable: ReadonlyMap<string, ModelPrice> = new Map(
+  Object.entries(listedPrices).flatMap(([provider, { models }]) =>
+    Object.entries(models).map(([model, row]) => [`${provider}/${model}`, toPrice(row)] as const),
+  ),
+);

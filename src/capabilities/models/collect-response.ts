@@ -20,8 +20,8 @@ export async function collectResponse(events: AsyncIterable<ModelEvent>): Promis
       case 'error':
         throw event.error;
       case 'finish': {
-        const { finishReason, usage, model } = event;
-        return { text, toolCalls, finishReason, usage, model, ...(reasoning === '' ? {} : { reasoning }) };
+        const { type: _type, ...end } = event;
+        return { text, toolCalls, ...end, ...(reasoning === '' ? {} : { reasoning }) };
       }
     }
   }

@@ -4,7 +4,7 @@ import { createMetrics } from '../../platform/observability/index.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { createMemoryLogger } from '../../testing/memory-logger.ts';
 import { FakeModel, type FakeTurnSource } from '../../testing/models.ts';
-import { createModelRouter } from './model-router.ts';
+import { connectRouter } from './connect-router.ts';
 import { ProviderDirectory } from './provider-directory.ts';
 import type { ModelEvent, ModelReference } from './provider.ts';
 
@@ -26,11 +26,11 @@ function setUp(
     defaults: { openai: {}, anthropic: {}, ollama: { baseUrl: 'http://localhost:11434' } },
   });
   const defaultModel = options.defaultModel ?? 'ollama/llama3.2';
-  const router = createModelRouter({
+  const { router } = connectRouter({
     clock,
     metrics,
     logger: createMemoryLogger(),
-    prices: { priced: { inputPerMillion: 2, outputPerMillion: 10 } },
+    prices: () => ({ priced: { inputPerMillion: 2, outputPerMillion: 10 } }),
     timeoutMs: options.timeoutMs ?? 120_000,
     rules: {
       directory,
@@ -300,12 +300,13 @@ describe('calling a model', () => {
   it('knows a cost where it knows the price, and none where it does not', async () => {
     const { metrics, router, add } = setUp();
     const usage = { inputTokens: 1000, outputTokens: 500 };
-    add('ollama', { text: 'a', usage }, { text: 'b', usage });
+    add('ollama', { text: 'a', usage });
+    add('mine', { text: 'b', usage });
     expect((await router.complete({ name: 'priced' }, hello, { signal })).usage.costUsd).toBeCloseTo(
       0.007,
       10,
     );
-    expect((await router.complete({ name: 'other' }, hello, { signal })).usage.costUsd).toBeNull();
+    expect((await router.complete({ name: 'mine/other' }, hello, { signal })).usage.costUsd).toBeNull();
     const cost = await metrics.modelCost.get();
     expect(cost.values).toHaveLength(1);
     const tokens = await metrics.modelTokens.get();

@@ -1,86 +1,70 @@
-import { toAppError, withDeadline, type AppError, type Clock, type Logger } from '../../base/index.ts';
+import { toAppError, withDeadline, type Clock, type Logger } from '../../base/index.ts';
+import { systemScope } from '../../protocol/index.ts';
+import type { ModelCaller } from '../accounting/index.ts';
 import { collectResponse } from './collect-response.ts';
-import { withCost } from '../accounting/index.ts';
-import type { ModelMetrics } from './model-metrics.ts';
+import type { ModelGateway } from './gateway/gateway.ts';
+import type { ImplicitDeployments } from './implicit-deployments.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
-import type { ModelPrice } from '../accounting/index.ts';
-import type { ModelInfo, ModelReference, ModelRouter, ResolvedModel } from './provider.ts';
-import { resolveModel, type ModelRules } from './resolve-model.ts';
-import { runCandidates } from './run-candidates.ts';
+import type { ModelInfo, ModelReference, ModelRouter, RoutedCallOptions } from './provider.ts';
+import type { ModelRules } from './resolve-model.ts';
+import type { Deployment } from './router/index.ts';
 
 interface ModelRouterDeps {
   readonly clock: Clock;
-  readonly metrics: ModelMetrics;
   readonly logger: Logger;
   readonly rules: ModelRules;
-  readonly prices: Readonly<Record<string, ModelPrice>>;
-  /** Bound of a whole call: all attempts and fallbacks together. */
-  readonly timeoutMs: number;
+  readonly gateway: ModelGateway;
+  /** First deployment behind a name of the list, or one that stands in none. */
+  readonly find: (reference: ModelReference | undefined) => Deployment;
 }
 
 /** A provider that does not list its models within this time is left out of the list. */
 const listTimeoutMs = 3000;
 
-/** The router over the providers of its directory. */
-export function createModelRouter(deps: ModelRouterDeps): ModelRouter {
-  const { rules, clock, logger, prices } = deps;
-  const { directory } = rules;
+/** Calls that the platform makes for itself. */
+const platform: ModelCaller = { scope: systemScope, requestId: 'platform' };
 
-  /** The model named, then its fallbacks; a fallback that does not exist is passed over when its turn comes. */
-  function candidatesOf(reference: ModelReference | undefined): (() => ResolvedModel)[] {
-    const first = resolveModel(reference, rules);
-    return [() => first, ...(reference?.fallbacks ?? []).map((name) => () => resolveModel({ name }, rules))];
-  }
-  const attemptDeps = {
-    ...deps,
-    note: (provider: string, error: AppError | undefined) => {
-      if (error === undefined) directory.note(provider, 'ok');
-      else if (error.code === 'model_unavailable') directory.note(provider, 'down', error.message);
-    },
-    cost: (usage: Parameters<typeof withCost>[0], provider: string, model: string) =>
-      withCost(usage, provider, model, prices),
-  };
+/** The router for callers that speak our own form: agents, and whoever embeds Agent33. */
+export function createModelRouter(deps: ModelRouterDeps): ModelRouter {
+  const { rules, clock, logger, gateway } = deps;
+  const { directory } = rules;
+  const open = (
+    reference: ModelReference | undefined,
+    request: Parameters<ModelRouter['stream']>[1],
+    { signal, caller = platform, routing }: RoutedCallOptions,
+    stream: boolean,
+  ) =>
+    gateway.open({
+      caller,
+      reference,
+      stream,
+      request: () => request,
+      signal,
+      ...(routing === undefined ? {} : { routing }),
+    });
 
   return {
-    resolve: (reference) => resolveModel(reference, rules),
+    resolve: (reference) => {
+      const deployment = deps.find(reference);
+      return { provider: deployment.provider(), model: deployment.model, id: deployment.group };
+    },
 
     async *stream(reference, request, options) {
-      let candidates;
+      let answer;
       try {
-        candidates = candidatesOf(reference);
+        answer = await open(reference, request, options, true);
       } catch (error) {
         yield { type: 'error', error: toAppError(error) };
         return;
       }
-      yield* runCandidates(attemptDeps, candidates, options, async function* ({ provider, model }, signal) {
-        yield* provider.stream({ ...request, model }, { signal });
-      });
+      if (answer.kind === 'events') yield* answer.events;
     },
 
     async complete(reference, request, options) {
-      const candidates = candidatesOf(reference);
-      // The whole answer counts as one part: nothing of it is handed on before it is there.
-      const parts = runCandidates(
-        attemptDeps,
-        candidates,
-        options,
-        async function* ({ provider, model }, signal) {
-          const {
-            text,
-            reasoning,
-            toolCalls,
-            finishReason,
-            usage,
-            model: answering,
-          } = await provider.complete({ ...request, model }, { signal });
-          if (reasoning !== undefined) yield { type: 'reasoning-delta', text: reasoning };
-          if (text !== '') yield { type: 'text-delta', text };
-          for (const call of toolCalls) yield { type: 'tool-call', call };
-          yield { type: 'finish', finishReason, usage, model: answering };
-        },
-      );
       try {
-        return await collectResponse(parts);
+        const answer = await open(reference, request, options, false);
+        if (answer.kind === 'bytes') throw new TypeError('bytes came for a request in our own form');
+        return await collectResponse(answer.events);
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason;
         throw error;

@@ -1,7 +1,16 @@
 import type { Readable } from 'node:stream';
-import type { AppError, JsonObject } from '../../base/index.ts';
+import type { AppError, Json, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
-import type { ChatMessage, FinishReason, ToolCall, Usage } from '../../protocol/index.ts';
+import type { RequestRouting } from './gateway/gateway.ts';
+import type {
+  CacheMark,
+  ChatMessage,
+  FinishReason,
+  ReasoningPart,
+  ToolCall,
+  Usage,
+} from '../../protocol/index.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** A function the model may call. */
 export interface ModelTool {
@@ -11,6 +20,9 @@ export interface ModelTool {
   readonly parameters: JsonObject;
   /** Phrases a person might use for it; the offline assistant matches them. */
   readonly examples?: readonly string[];
+  /** Arguments must fit the schema exactly, where the provider can enforce it. */
+  readonly strict?: boolean;
+  readonly cacheControl?: CacheMark;
 }
 
 export interface ModelSettings {
@@ -35,10 +47,27 @@ export interface ModelRequest {
   /** Ask for JSON, by schema where the provider can. */
   readonly responseFormat?:
     | { readonly type: 'text' }
-    | { readonly type: 'json'; readonly schema?: JsonObject; readonly name?: string };
+    | {
+        readonly type: 'json';
+        readonly schema?: JsonObject;
+        readonly name?: string;
+        readonly description?: string;
+        /** Default false: schemas of users seldom meet what OpenAI's strict form asks. */
+        readonly strict?: boolean;
+      };
 }
 
-export interface ModelResponse {
+/** What comes with the end of an answer, beside its parts. */
+export interface AnswerExtras {
+  /** The thinking with what its provider wants back; goes into the assistant's message as it is. */
+  readonly reasoningParts?: readonly ReasoningPart[];
+  /** What else the provider wants back; goes into the assistant's message as it is. */
+  readonly providerData?: JsonObject;
+  /** Fields of the provider's answer that we have no word for (`logprobs`, `service_tier`), by wire name. */
+  readonly extra?: JsonObject;
+}
+
+export interface ModelResponse extends AnswerExtras {
   readonly text: string;
   readonly reasoning?: string;
   readonly toolCalls: readonly ToolCall[];
@@ -53,18 +82,21 @@ export type ModelEvent =
   | { readonly type: 'text-delta'; readonly text: string }
   | { readonly type: 'reasoning-delta'; readonly text: string }
   | { readonly type: 'tool-call'; readonly call: ToolCall }
-  | {
+  | ({
       readonly type: 'finish';
       readonly finishReason: FinishReason;
       readonly usage: Usage;
       readonly model: string;
-    }
+    } & AnswerExtras)
   | { readonly type: 'error'; readonly error: AppError };
 
 export interface ModelInfo {
   readonly id: string;
   readonly provider: string;
   readonly contextWindow?: number;
+  readonly maxOutputTokens?: number;
+  /** What the server says the model can do: `completion`, `tools`, `vision`, `thinking`, `embedding`. */
+  readonly capabilities?: readonly string[];
 }
 
 export interface ModelCapabilities {
@@ -79,6 +111,8 @@ export interface EmbeddingRequest {
   readonly model: string;
   readonly texts: readonly string[];
   readonly dimensions?: number;
+  /** Fields of the provider's own request (`input_type`, `task`), by wire name. */
+  readonly extra?: JsonObject;
 }
 
 export interface EmbeddingResponse {
@@ -94,6 +128,8 @@ export interface RerankRequest {
   readonly documents: readonly string[];
   /** The best so many. */
   readonly top?: number;
+  /** Fields of the provider's own request, by wire name. */
+  readonly extra?: JsonObject;
 }
 
 export interface RerankResponse {
@@ -137,7 +173,10 @@ export interface ForwardResponse {
   readonly status: number;
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Bytes as they come; its failures are the transport's own. */
   readonly body: Readable;
+  /** The error for a report that came in place of an answer, or within one. */
+  readonly toError?: (report: Json) => AppError;
 }
 
 export interface ModelCallOptions {
@@ -149,13 +188,15 @@ export interface ModelCallOptions {
 export interface RoutedCallOptions extends ModelCallOptions {
   /** On whose behalf; absent: the platform itself, without limits. */
   readonly caller?: ModelCaller;
+  readonly routing?: RequestRouting;
 }
 
 /**
  * A source of language models. Providers do not retry: the router does.
  *
  * `complete` rejects with `AppError`: `model_unavailable` (no connection, 5xx), `rate_limited` (429, `details.retryAfterMs`),
- * `model_rejected` (other 4xx), `context_window_exceeded`, `timeout`, `upstream_error` (unreadable answer).
+ * `model_rejected` (other 4xx), `context_window_exceeded`, `content_blocked` (its content policy), `timeout`,
+ * `upstream_error` (unreadable answer); `details.status` is the upstream's HTTP status where there was one.
  * `stream` never rejects once it has begun: failure is its last event.
  */
 export interface LLMProvider {
@@ -221,6 +262,7 @@ export interface ModelRouter {
     options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
-  register(provider: LLMProvider): void;
+  /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
+  register(provider: PluginProvider): void;
   status(): ModelStatus;
 }

@@ -21,6 +21,7 @@ async function cli(args: readonly string[]) {
     openApp: unused,
     openWorker: unused,
     loadProject: unused,
+    openLocalModels: unused,
     playCassettes: unused,
   });
   return { code, err: terminal.talk() };
@@ -52,7 +53,9 @@ describe('init', () => {
   it('refuses unknown kinds and bad names, naming what is right', async () => {
     const result = await cli(['init', 'x', '--kind', 'spaceship']);
     expect(result.code).toBe(2);
-    expect(result.err).toContain('agent, channel, project, schedule, sensor, team, tool, workflow');
+    expect(result.err).toContain(
+      'agent, channel, modelrouter, project, schedule, sensor, team, tool, workflow',
+    );
     expect((await cli(['init', '../evil'])).code).toBe(2);
   });
 });

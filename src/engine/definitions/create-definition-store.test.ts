@@ -53,7 +53,15 @@ const store = createDefinitionStore('Agent', {
       kind: 'Project',
       metadata: { name: 'p' },
       spec: {
-        models: { prefixes: {}, prices: {} },
+        models: {
+          prefixes: {},
+          prices: {},
+          groups: {},
+          aliases: {},
+          router: {},
+          limits: [],
+          usage: { retention: 1 },
+        },
         egress: { allow: [], domains: [] },
         commands: { allow: [], environment: [] },
         runs: { concurrency: 1, retention: 1 },

@@ -24,6 +24,7 @@ export interface FaultSource {
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly additionalProperties?: SchemaNode | boolean;
   readonly anyOf?: readonly SchemaNode[];
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, SchemaNode>>;
@@ -53,6 +54,14 @@ function schemaOf(kind: DefinitionKind): SchemaNode {
   return made;
 }
 
+function innerNode(node: SchemaNode, key: PropertyKey): SchemaNode | undefined {
+  if (typeof key === 'number') return node.items;
+  const { properties, additionalProperties } = node;
+  const named =
+    properties !== undefined && Object.hasOwn(properties, key) ? properties[String(key)] : undefined;
+  return named ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined);
+}
+
 /** Names of the fields that a definition may have at a path. */
 function fieldsAt(kind: DefinitionKind, path: Path): readonly string[] {
   const schema = schemaOf(kind);
@@ -63,9 +72,7 @@ function fieldsAt(kind: DefinitionKind, path: Path): readonly string[] {
   };
   let nodes = options(schema);
   for (const key of path) {
-    nodes = nodes
-      .flatMap((node) => (typeof key === 'number' ? node.items : node.properties?.[String(key)]) ?? [])
-      .flatMap(options);
+    nodes = nodes.flatMap((node) => innerNode(node, key) ?? []).flatMap(options);
   }
   return nodes.flatMap((node) => Object.keys(node.properties ?? {}));
 }

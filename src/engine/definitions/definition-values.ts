@@ -1,5 +1,4 @@
-import { isJsonObject, type Json } from '../../base/index.ts';
-import { camelCase } from './definition-places.ts';
+import { camelCase, isJsonObject, type Json } from '../../base/index.ts';
 import { quoteHint } from './yaml-faults.ts';
 
 /** Something that is valid YAML but no definition. */
@@ -21,6 +20,19 @@ const freeMaps = new Set([
   'inputs',
   'outputs',
   'outputSchema',
+]);
+
+/** The same in the model list alone. */
+const freeModelMaps = new Set(['params', 'headers']);
+
+/** Maps of the model list whose keys are names, while what they lead to is spelled as everywhere. */
+const namedModelMaps = new Set([
+  'groups',
+  'aliases',
+  'groupRetryPolicies',
+  'fallbacks',
+  'contextWindowFallbacks',
+  'contentPolicyFallbacks',
 ]);
 
 /** The first thing in a value that JSON or the database cannot hold: a loop, a number without end, U+0000, too deep nesting. */
@@ -69,26 +81,38 @@ export function lostExpressions(value: Json): readonly ValueFault[] {
   return found;
 }
 
+/** Keys of a map: fields of a schema, names above such fields, or the author's own all the way down. */
+type Keys = 'spelled' | 'names' | 'free';
+
 /** Keys as the schemas spell them: `max_steps` and `maxSteps` are the same; one given in both spellings is a fault. Free maps keep theirs. */
 export function camelKeys(value: Json, faults: ValueFault[]): Json {
-  const visit = (inner: Json, path: readonly PropertyKey[], free: boolean): Json => {
+  const kind = isJsonObject(value) ? value['kind'] : undefined;
+  const speaksOfModels = kind === 'Project' || kind === 'ModelRouter';
+  const keysBelow = (name: string): Keys =>
+    freeMaps.has(name) || (speaksOfModels && freeModelMaps.has(name))
+      ? 'free'
+      : speaksOfModels && namedModelMaps.has(name)
+        ? 'names'
+        : 'spelled';
+  const visit = (inner: Json, path: readonly PropertyKey[], keys: Keys): Json => {
     if (Array.isArray(inner))
-      return (inner as readonly Json[]).map((item, index) => visit(item, [...path, index], free));
+      return (inner as readonly Json[]).map((item, index) => visit(item, [...path, index], keys));
     if (!isJsonObject(inner)) return inner;
     const seen = new Map<string, string>();
     return Object.fromEntries(
       Object.entries(inner).map(([key, child]) => {
-        const name = free ? key : camelCase(key);
+        const name = keys === 'spelled' ? camelCase(key) : key;
         const place = [...path, name];
         const other = seen.get(name);
         if (other !== undefined)
           faults.push({ path: place, message: `given twice, as "${other}" and as "${key}"` });
         seen.set(name, key);
-        return [name, visit(child ?? null, place, free || freeMaps.has(name))];
+        const below = keys === 'free' ? 'free' : keys === 'names' ? 'spelled' : keysBelow(name);
+        return [name, visit(child ?? null, place, below)];
       }),
     );
   };
-  return visit(value, [], false);
+  return visit(value, [], 'spelled');
 }
 
 /** The path of the first text that holds `part`. */

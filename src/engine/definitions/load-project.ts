@@ -23,11 +23,15 @@ import {
 export interface Located<D extends Definition = Definition> {
   readonly definition: D;
   readonly path: string;
+  /** Where a field stands; only of kinds whose faults show later than at reading. */
+  readonly locate?: Locator;
 }
 
 /** A project's files as they were read: what is valid, and every fault. */
 export interface LoadedProject {
   readonly project: ProjectDefinition;
+  /** The file that says so, where there is one. */
+  readonly projectFile?: Located<ProjectDefinition>;
   /** Of every kind, in the order of their files. */
   readonly definitions: readonly Located[];
   readonly problems: readonly DefinitionProblem[];
@@ -52,6 +56,9 @@ export function definitionsOf<K extends DefinitionKind>(
 ): readonly Located<DefinitionOf<K>>[] {
   return project.definitions.filter((one): one is Located<DefinitionOf<K>> => one.definition.kind === kind);
 }
+
+/** The model list is checked as a whole, when everything that belongs to it has been read. */
+const locatedLater: ReadonlySet<DefinitionKind> = new Set<DefinitionKind>(['Project', 'ModelRouter']);
 
 const readable = /\.(?:ya?ml|json)$/i;
 
@@ -169,9 +176,13 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     ))
       problems.push({ file, ...locate(place), field: place.join('.'), message });
   }
-  const definitions = found.map(({ definition, path: file }) => ({ definition, path: file }));
+  const definitions = found.map(({ definition, path: file, locate }): Located =>
+    locatedLater.has(definition.kind) ? { definition, path: file, locate } : { definition, path: file },
+  );
+  const [projectFile] = definitionsOf({ definitions }, 'Project');
   return {
     project: projectOf(definitions),
+    ...(projectFile === undefined ? {} : { projectFile }),
     definitions: definitions.filter((one) => one.definition.kind !== 'Project'),
     problems,
   };

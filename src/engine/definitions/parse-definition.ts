@@ -2,10 +2,14 @@ import { LineCounter, parseAllDocuments, type Document } from 'yaml';
 import {
   didYouMean,
   isJsonObject,
+  keyAsWritten,
+  keyPlaceOf,
+  placeOf,
   resolveReferences,
   type Environment,
   type Json,
   type JsonObject,
+  type Place,
 } from '../../base/index.ts';
 import {
   definitionKinds,
@@ -14,7 +18,6 @@ import {
   type DefinitionKind,
 } from '../../protocol/index.ts';
 import { schemaFaultsOf } from './definition-issues.ts';
-import { keyAsWritten, keyPlaceOf, placeOf, type Place } from './definition-places.ts';
 import { camelKeys, lostExpressions, pathOfText, unstorable, type ValueFault } from './definition-values.ts';
 import { fromFlatWorkflow, isFlatWorkflow } from './flat-workflow.ts';
 import { repeatedKeys } from './repeated-keys.ts';
@@ -170,6 +173,16 @@ function readDocument(
     const kinds = Object.keys(definitionKinds);
     const found = kind === undefined ? 'nothing' : JSON.stringify(kind);
     const hint = typeof kind === 'string' ? didYouMean(kind, kinds) : '';
+    if (kind === undefined && 'modelList' in given)
+      return {
+        problems: [
+          at({
+            path: [],
+            message:
+              'this is a LiteLLM configuration: name it in agent33.yaml as spec.models.litellm, outside this folder',
+          }),
+        ],
+      };
     const message = `expected one of ${kinds.join(', ')}, found ${found}${hint}`;
     return { problems: [...problems, at({ path: ['kind'], message })] };
   }

@@ -57,13 +57,16 @@ export function createProjectSource(deps: {
     const faulty = new Set(fresh.problems.map((problem) => problem.file));
     for (const { message, ...place } of fresh.problems)
       logger.warn({ ...place, reason: message }, 'definition has a fault');
+    const keepsProject = faulty.has('agent33.yaml') || faulty.has('agent33.yml');
+    const { project, projectFile } = keepsProject && current !== undefined ? current : fresh;
+    const { projectFile: _replaced, ...rest } = fresh;
     current =
       current === undefined
         ? fresh
         : {
-            ...fresh,
-            project:
-              faulty.has('agent33.yaml') || faulty.has('agent33.yml') ? current.project : fresh.project,
+            ...rest,
+            project,
+            ...(projectFile === undefined ? {} : { projectFile }),
             definitions: keepGood(fresh.definitions, current.definitions, faulty),
           };
   }

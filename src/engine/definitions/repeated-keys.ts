@@ -1,5 +1,5 @@
+import type { Place } from '../../base/index.ts';
 import { isScalar, visit, type Document, type LineCounter } from 'yaml';
-import type { Place } from './definition-places.ts';
 
 /**
  * Keys that stand twice in one map, each with its place. The parser's own check compares every key with all before it,

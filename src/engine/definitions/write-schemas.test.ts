@@ -18,6 +18,7 @@ it('writes a schema for each kind that editors can check files by', async () => 
   expect((await readdir(folder)).toSorted()).toEqual([
     'agent.schema.json',
     'channel.schema.json',
+    'modelrouter.schema.json',
     'project.schema.json',
     'schedule.schema.json',
     'sensor.schema.json',

@@ -1,5 +1,5 @@
+import type { Place } from '../../base/index.ts';
 import { isMap, isPair, isScalar, isSeq, visit, type Document, type LineCounter, type YAMLError } from 'yaml';
-import type { Place } from './definition-places.ts';
 
 /** A fault of a YAML text, in words for its author. */
 export type YamlFault = Place & { readonly message: string; readonly field?: string };

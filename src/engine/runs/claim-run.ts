@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Json } from '../../base/index.ts';
 import { AppError } from '../../base/index.ts';
+import type { QueueJob } from '../../platform/queue/index.ts';
 import { isFinal, type RunTarget, type PermissionScope } from '../../protocol/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import type { RunRow } from './end-run.ts';
@@ -8,20 +9,25 @@ import { clockOfClaim } from './approvals/approval-clock.ts';
 import { fenced } from './interruptions.ts';
 import { measuredJson } from './step-outputs.ts';
 
-/** Takes a root run for this worker by raising its epoch; `undefined` when it has ended or does not exist. */
+/**
+ * Takes a root run for this worker by raising its epoch; `undefined` when it has ended or does not exist, or when the job
+ * has been given to another meanwhile: who was away between the two would take the run from its holder.
+ */
 export async function claimRun(
   deps: RunEngineDeps,
   workerId: string,
   runId: string,
-  jobId: string,
+  job: QueueJob,
 ): Promise<RunRow | undefined> {
   const now = new Date(deps.clock.now());
   const { rows } = await sql<RunRow>`
-    update runs r set epoch = epoch + 1, attempts = attempts + 1, status = 'running', worker_id = ${workerId}, job_id = ${jobId},
+    with held as (${deps.queue.held(job)})
+    update runs r set epoch = epoch + 1, attempts = attempts + 1, status = 'running', worker_id = ${workerId}, job_id = ${job.id},
       started_at = coalesce(started_at, ${now}::timestamptz), waiting_for = null, ${clockOfClaim(now)},
       history_sequence = coalesce(history_sequence, (select s.last_sequence from sessions s where s.id = r.session_id))
+    from held
     where id = ${runId} and status in ('queued', 'running', 'waiting') and parent_run_id is null
-    returning *`.execute(deps.storage.db);
+    returning r.*`.execute(deps.storage.db);
   return rows[0];
 }
 

@@ -112,7 +112,7 @@ export class RunWorker implements Service {
   async #handle(job: QueueJob): Promise<void> {
     const runId = job.payload['runId'] as string;
     const { metrics, clock } = this.#deps;
-    const run = await claimRun(this.#deps, this.workerId, runId, job.id);
+    const run = await claimRun(this.#deps, this.workerId, runId, job);
     if (run === undefined) return;
     this.#deps.failpoint?.('run-claimed');
     const startedAt = clock.now();

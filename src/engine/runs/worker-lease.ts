@@ -1,12 +1,8 @@
 import { hostname } from 'node:os';
 import { sql } from 'kysely';
 import { isProcessRunning, type Service } from '../../base/index.ts';
+import type { Executor } from '../../platform/storage/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
-
-interface StrandedRow {
-  id: string;
-  job_id: string;
-}
 
 /**
  * Shows that this worker lives, and gives back what dead ones held. A worker is dead when its heartbeat is older than
@@ -102,21 +98,30 @@ export class WorkerLease implements Service {
   }
 
   async #releaseStranded(): Promise<void> {
-    const { storage, queue, settings, logger } = this.#deps;
-    const { rows } = await sql<StrandedRow>`
-      select r.id, r.job_id from runs r
-      where r.status = 'running' and r.parent_run_id is null and r.job_id is not null and r.worker_id <> ${this.#workerId}
-        and not exists (select 1 from workers w where w.id = r.worker_id
-          and w.heartbeat_at > now() - make_interval(secs => ${settings.leaseMs / 1000}::float8))
-      limit 500`.execute(storage.db);
+    const { storage, queue, logger } = this.#deps;
+    const stranded = await this.#stranded(storage.db);
     const orphans = await this.#ownOrphans();
-    const jobs = [...rows.map((row) => row.job_id), ...orphans];
-    if (jobs.length === 0) return;
-    const released = await queue.release('runs', jobs);
+    // The queue finds out by its own leases too, at about the same time: whoever has taken over since is left alone.
+    const confirm = async (trx: Executor): Promise<readonly string[]> => [
+      ...(await this.#stranded(trx)),
+      ...orphans,
+    ];
+    const released = await queue.release('runs', [...stranded, ...orphans], confirm);
     if (released > 0) {
       logger.info({ released }, 'runs of an ended execution go on');
       this.#onReleased();
     }
+  }
+
+  /** Jobs of runs that dead workers hold. */
+  async #stranded(executor: Executor): Promise<readonly string[]> {
+    const { rows } = await sql<{ job_id: string }>`
+      select r.job_id from runs r
+      where r.status = 'running' and r.parent_run_id is null and r.job_id is not null and r.worker_id <> ${this.#workerId}
+        and not exists (select 1 from workers w where w.id = r.worker_id
+          and w.heartbeat_at > now() - make_interval(secs => ${this.#deps.settings.leaseMs / 1000}::float8))
+      limit 500`.execute(executor);
+    return rows.map((row) => row.job_id);
   }
 
   /** Jobs of runs that are this worker's in the database while nothing here executes them: two looks in a row. */

@@ -77,6 +77,7 @@ export function targetsOf(definition: Definition): readonly NamedTarget[] {
       const { kind, name } = definition.spec.start;
       return [{ kind: kindOf[kind], name, path: ['spec', 'start', kind] }];
     }
+    case 'ModelRouter':
     case 'Channel':
     case 'Project':
       break;

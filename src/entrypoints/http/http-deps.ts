@@ -7,7 +7,8 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
-import type { ModelRouter } from '../../capabilities/models/index.ts';
+import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
+import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -30,6 +31,7 @@ import type {
   TargetKind,
   WorkflowDefinition,
 } from '../../protocol/index.ts';
+import type { ResponseStore } from './openai/responses/response-store.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
 /**
@@ -55,6 +57,16 @@ export interface WorkflowTools {
   mermaid(definition: WorkflowDefinition): string;
 }
 
+/** A server that holds models as files. */
+interface LocalModels {
+  /** Fetches a model; rejects when that fails. */
+  pullModel(
+    name: string,
+    onProgress: (progress: { readonly status: string }) => void,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
+}
+
 /** What the HTTP server stands on. */
 export interface HttpServerDeps {
   readonly config: Pick<
@@ -64,6 +76,7 @@ export interface HttpServerDeps {
     | 'API_ALLOWED_HOSTS'
     | 'API_ALLOWED_ORIGINS'
     | 'API_BODY_LIMIT_BYTES'
+    | 'API_MODEL_BODY_LIMIT_BYTES'
     | 'API_WAIT_TIMEOUT_SECONDS'
   >;
   readonly runs: RunService;
@@ -87,6 +100,18 @@ export interface HttpServerDeps {
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
+  /** What calls of models used. */
+  readonly usage: UsageReports;
+  /** Limits and budgets of those who call models. */
+  readonly limits: LimitDesk;
+  /** Through which the doors for model clients call models. */
+  readonly gateway: ModelGateway;
+  /** The Ollama that models can be pulled into; none when it is not connected now. */
+  readonly localModels?: () => LocalModels | undefined;
+  /** Answers that the Responses API can continue. */
+  readonly responses: ResponseStore;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;

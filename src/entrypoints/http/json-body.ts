@@ -2,8 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { AppError } from '../../base/index.ts';
 import { jsonFaultOffset } from './json-fault.ts';
 
-const deepest = 32;
-const mostKeys = 10_000;
+/** How large a body's structure may be. */
+export interface JsonBodyLimits {
+  /** Levels of lists and objects. */
+  readonly deepest: number;
+  /** Keys of all objects together. */
+  readonly mostKeys: number;
+}
+
+const ordinary: JsonBodyLimits = { deepest: 32, mostKeys: 10_000 };
 
 function refuse(message: string): AppError {
   return new AppError('invalid_request', `the body ${message}`);
@@ -23,7 +30,7 @@ function syntaxFault(text: string): AppError {
 }
 
 /** Refuses what is built to exhaust or to poison: too deep, too many keys, keys that reach for prototypes. */
-function check(root: unknown): void {
+function check(root: unknown, { deepest, mostKeys }: JsonBodyLimits): void {
   let keys = 0;
   const visit = (value: unknown, depth: number): void => {
     if (value === null || typeof value !== 'object') return;
@@ -48,7 +55,7 @@ function check(root: unknown): void {
 }
 
 /** The JSON value of a body; `undefined` for an empty one. Error: `invalid_request`, with the place of the fault. */
-export function parseJsonBody(bytes: Buffer): unknown {
+export function parseJsonBody(bytes: Buffer, limits: JsonBodyLimits = ordinary): unknown {
   if (bytes.length === 0) return undefined;
   if (!isUtf8(bytes)) throw refuse('is not valid UTF-8');
   const text = bytes.toString('utf8');
@@ -58,6 +65,6 @@ export function parseJsonBody(bytes: Buffer): unknown {
   } catch {
     throw syntaxFault(text);
   }
-  check(value);
+  check(value, limits);
   return value;
 }

@@ -13,11 +13,12 @@ const defaultHeadersMs = 60_000;
 const defaultIdleMs = 60_000;
 
 function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value]],
-    ),
-  );
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return plain;
 }
 
 /** What is asked of the next hop: no credentials for another origin, no body where the redirect turns it into a GET. */
@@ -46,11 +47,11 @@ export function createEgressClient(
   policy: EgressPolicy,
   options: { resolve?: ResolveHost; clock?: Clock } = {},
 ): EgressClient {
-  const { hosts, limits = {}, maxRedirects = 0, maxBodyBytes } = policy;
+  const { allowPrivate, hosts, limits = {}, maxRedirects = 0, maxBodyBytes } = policy;
   const closing = new AbortController();
   const agent = new Agent({
     connect: createGuardedConnector({
-      allowPrivate: policy.allowPrivate,
+      allowPrivate: typeof allowPrivate === 'function' ? allowPrivate : () => allowPrivate,
       resolve: options.resolve ?? resolveWithSystem,
       clock: options.clock ?? systemClock,
       connectMs: limits.connectMs ?? defaultConnectMs,
@@ -58,7 +59,8 @@ export function createEgressClient(
     }),
     headersTimeout: limits.headersMs ?? 0,
     bodyTimeout: limits.idleMs ?? 0,
-    connections: 128,
+    // Answers of models take long: each holds a connection for as long.
+    connections: 256,
   });
   const limitedAgent = agent.compose(
     (dispatch): Dispatcher.Dispatch =>
@@ -80,7 +82,10 @@ export function createEgressClient(
       response = await undiciRequest(url, {
         dispatcher: agent,
         method: request.method ?? 'GET',
-        headers: { 'accept-encoding': 'gzip, deflate, br', ...request.headers },
+        headers: {
+          'accept-encoding': request.passThrough === true ? 'identity' : 'gzip, deflate, br',
+          ...request.headers,
+        },
         body: request.body ?? null,
         signal: signal ?? null,
         headersTimeout: request.headersTimeoutMs ?? limits.headersMs ?? defaultHeadersMs,
@@ -99,6 +104,8 @@ export function createEgressClient(
     }
     const bodiless = request.method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
     const body = bodiless ? response.body : decoded(response.body, received['content-encoding'], url.host);
+    if (request.passThrough === true)
+      return { status: response.statusCode, headers: received, url: url.href, body };
     return {
       status: response.statusCode,
       headers: received,

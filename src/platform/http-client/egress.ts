@@ -10,6 +10,11 @@ export interface EgressRequest {
   readonly headersTimeoutMs?: number;
   /** Longest silence within the body. Default: the policy's `limits.idleMs`. */
   readonly idleTimeoutMs?: number;
+  /**
+   * For bodies that are only passed on: asks for no compression and hands the transport's own stream over, without a size
+   * limit. Failures within it are the transport's, with their `code`; see `toEgressError`.
+   */
+  readonly passThrough?: boolean;
 }
 
 export interface EgressResponse {
@@ -34,9 +39,9 @@ export interface EgressLimits {
 export interface EgressPolicy {
   /**
    * Host names (`api.example.com`, `*.example.com`), `host:port`, IP addresses or CIDRs on private networks that may be
-   * reached all the same; public addresses need no entry. `*` is not accepted.
+   * reached all the same; public addresses need no entry. `*` is not accepted. A function is asked at each connection.
    */
-  readonly allowPrivate: readonly string[];
+  readonly allowPrivate: readonly string[] | (() => readonly string[]);
   /** When given, only these hosts may be reached (`example.com`, `*.example.com`). An empty list denies all. */
   readonly hosts?: readonly string[];
   /** Redirects followed; each hop is checked again and credentials are dropped on a new origin. Default 0. */

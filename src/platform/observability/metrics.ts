@@ -41,6 +41,26 @@ export function createMetrics(options: { version: string; processMetrics?: boole
     modelTokens: counter('llm_tokens_total', 'Tokens.', ['provider', 'model', 'type']),
     modelCost: counter('llm_cost_usd_total', 'Known cost of model calls in USD.', ['provider', 'model']),
     modelFallbacks: counter('llm_fallbacks_total', 'Calls answered by a fallback.', ['from', 'to']),
+    modelPicks: counter('llm_deployment_picks_total', 'Attempts by deployment of the model list.', [
+      'group',
+      'deployment',
+    ]),
+    modelRetries: counter('llm_retries_total', 'Further attempts within a group, by class of the error.', [
+      'group',
+      'reason',
+    ]),
+    modelCooldowns: counter(
+      'llm_deployment_cooldowns_total',
+      'Deployments left out for a while, by class of the error.',
+      ['group', 'deployment', 'reason'],
+    ),
+    modelsCooling: gauge(
+      'llm_deployments_cooling',
+      'Deployments that rest, or have and are not proven well again.',
+      [],
+    ),
+    usageRows: counter('usage_rows_total', 'Usage rows of model calls by what became of them.', ['outcome']),
+    usageRowsWaiting: gauge('usage_rows_waiting', 'Usage rows that are not written yet.', []),
     runs: counter('agent_runs_total', 'Ended runs.', ['agent', 'status']),
     runDuration: histogram('agent_run_duration_seconds', 'Duration of runs.', ['agent']),
     runsActive: gauge('runs_active', 'Runs that this process executes now.', []),

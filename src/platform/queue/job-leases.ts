@@ -3,6 +3,13 @@ import type { Clock, Logger } from '../../base/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { QueueName } from './queue.ts';
 
+/** One time that a job was taken. The same job may be held twice in a process: by a stale attempt and the next one. */
+export interface HeldAttempt {
+  readonly queue: QueueName;
+  readonly jobId: string;
+  readonly retryCount: number;
+}
+
 /**
  * Shows that this process works on the jobs it has taken, and gives back those that nobody shows so any more: their
  * process ended, be it right after it took them. With the embedded database, whose folder is locked, all that is
@@ -12,7 +19,7 @@ export class JobLeases {
   readonly #deps: { readonly storage: Storage; readonly clock: Clock; readonly logger: Logger };
   readonly #leaseMs: number;
   readonly #onReleased: (queue: QueueName) => void;
-  readonly #held = new Map<string, QueueName>();
+  readonly #held = new Set<HeldAttempt>();
   #cancel: (() => void) | undefined;
   #beating: Promise<void> | undefined;
   /** After an outage the others get as long as we had to show that they live. */
@@ -41,12 +48,18 @@ export class JobLeases {
     await this.#beating;
   }
 
-  hold(queue: QueueName, jobId: string): void {
-    this.#held.set(jobId, queue);
+  hold(attempt: HeldAttempt): void {
+    this.#held.add(attempt);
   }
 
-  letGo(jobId: string): void {
-    this.#held.delete(jobId);
+  letGo(attempt: HeldAttempt): void {
+    this.#held.delete(attempt);
+  }
+
+  /** Rows of id and retry count. A stale attempt shows nothing for whoever has taken the job since. */
+  #attempts() {
+    const held = [...this.#held];
+    return sql`unnest(${held.map(({ jobId }) => jobId)}::uuid[], ${held.map(({ retryCount }) => retryCount)}::int[])`;
   }
 
   async #beat(): Promise<void> {
@@ -55,8 +68,10 @@ export class JobLeases {
       if (this.#held.size > 0) {
         await sql`
           update pgboss.job set heartbeat_on = now()
-          where id = any(${[...this.#held.keys()]}::uuid[]) and name = any(${[...new Set(this.#held.values())]})
-            and state = 'active'`.execute(storage.db);
+          where (id, retry_count) in (select * from ${this.#attempts()})
+            and name = any(${[...new Set([...this.#held].map(({ queue }) => queue))]}) and state = 'active'`.execute(
+          storage.db,
+        );
       }
       if (clock.now() >= this.#releaseNotBefore) await this.#release(this.#leaseMs);
     } catch (error) {
@@ -72,7 +87,7 @@ export class JobLeases {
       update pgboss.job set state = 'retry', start_after = now(), heartbeat_on = null
       where state = 'active' and policy = 'key_strict_fifo'
         and coalesce(heartbeat_on, started_on) <= now() - make_interval(secs => ${olderThanMs / 1000}::float8)
-        and not (id = any(${[...this.#held.keys()]}::uuid[]))
+        and (id, retry_count) not in (select * from ${this.#attempts()})
       returning name`.execute(storage.db);
     if (rows.length === 0) return;
     logger.info({ released: rows.length }, 'jobs of an ended process go on');

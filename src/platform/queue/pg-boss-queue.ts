@@ -1,9 +1,9 @@
-import { sql, type Transaction } from 'kysely';
+import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { fromKysely, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import { AppError, type Clock, type HealthReport, type JsonObject, type Logger } from '../../base/index.ts';
 import type { Database, Storage } from '../storage/index.ts';
 import { createJobId } from './job-id.ts';
-import { JobLeases } from './job-leases.ts';
+import { JobLeases, type HeldAttempt } from './job-leases.ts';
 import { QueuePump } from './queue-pump.ts';
 import type { Queue, QueueConsumer, QueueJob, QueueName, SendJob, StuckJob } from './queue.ts';
 
@@ -35,8 +35,7 @@ const defaultLeaseMs = 6_000;
 const defaultPollMs = { postgres: 1_000, pglite: 15_000 } as const;
 
 /** What `QueueJob.handle` is here. `settled`: completed within a transaction of the handler. */
-interface Handle {
-  readonly retryCount: number;
+interface Handle extends HeldAttempt {
   settled: boolean;
 }
 
@@ -148,19 +147,38 @@ export class PgBossQueue implements Queue {
     return handle.settled;
   }
 
-  async release(queue: QueueName, jobIds: readonly string[]): Promise<number> {
+  held(job: QueueJob): RawBuilder<unknown> {
+    const { queue, jobId, retryCount } = handleOf(job);
+    return sql`
+      select 1 from pgboss.job
+      where name = ${queue} and id = ${jobId}::uuid and state = 'active' and retry_count = ${retryCount}::int for share`;
+  }
+
+  async release(
+    queue: QueueName,
+    jobIds: readonly string[],
+    confirm: (trx: Transaction<Database>) => Promise<readonly string[]> = () => Promise.resolve(jobIds),
+  ): Promise<number> {
     if (jobIds.length === 0) return 0;
-    // Not `boss.fail`: that would also touch jobs that wait already, and keep those of the dead process back for a
-    // while. Their key stays held, so nothing overtakes them.
-    const { numAffectedRows } = await sql`
-      update pgboss.job set state = 'retry', start_after = now(), heartbeat_on = null
-      where name = ${queue} and id = any(${[...jobIds]}::uuid[]) and state = 'active'`.execute(
-      this.#deps.storage.db,
-    );
+    const { storage } = this.#deps;
+    const released = await storage.transaction(async (trx) => {
+      // One that is locked is being worked on.
+      const { rows } = await sql<{ id: string }>`
+        select id from pgboss.job where name = ${queue} and id = any(${[...jobIds]}::uuid[]) and state = 'active'
+        for update skip locked`.execute(trx);
+      if (rows.length === 0) return 0;
+      const confirmed = new Set(await confirm(trx));
+      const stranded = rows.flatMap(({ id }) => (confirmed.has(id) ? [id] : []));
+      // Not `boss.fail`: that would keep those of the dead process back for a while. Their key stays held, so nothing
+      // overtakes them.
+      await sql`
+        update pgboss.job set state = 'retry', start_after = now(), heartbeat_on = null
+        where name = ${queue} and id = any(${stranded}::uuid[])`.execute(trx);
+      if (stranded.length > 0 && this.#channel !== undefined) await storage.notify(trx, this.#channel, queue);
+      return stranded.length;
+    });
     this.#wake(queue);
-    if (this.#channel !== undefined)
-      await this.#deps.storage.notify(this.#deps.storage.db, this.#channel, queue);
-    return Number(numAffectedRows ?? 0);
+    return released;
   }
 
   async pending(queue: QueueName, jobIds: readonly string[]): Promise<ReadonlySet<string>> {
@@ -262,22 +280,25 @@ export class PgBossQueue implements Queue {
 
   async #fetch(queue: QueueName, limit: number): Promise<readonly QueueJob[]> {
     const jobs = await this.#started.fetch<JsonObject>(queue, { batchSize: limit, includeMetadata: true });
-    for (const job of jobs) this.#leases.hold(queue, job.id);
-    return jobs.map((job: JobWithMetadata<JsonObject>) => ({
-      id: job.id,
-      queue,
-      key: job.singletonKey ?? '',
-      payload: job.data,
-      attempt: job.retryCount + 1,
-      handle: { retryCount: job.retryCount, settled: false } satisfies Handle,
-    }));
+    return jobs.map((job: JobWithMetadata<JsonObject>) => {
+      const handle: Handle = { queue, jobId: job.id, retryCount: job.retryCount, settled: false };
+      this.#leases.hold(handle);
+      return {
+        id: job.id,
+        queue,
+        key: job.singletonKey ?? '',
+        payload: job.data,
+        attempt: job.retryCount + 1,
+        handle,
+      };
+    });
   }
 
   async #run(job: QueueJob, handler: (job: QueueJob) => Promise<void>): Promise<void> {
     try {
       await this.#handle(job, handler);
     } finally {
-      this.#leases.letGo(job.id);
+      this.#leases.letGo(handleOf(job));
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import type { RawBuilder, Transaction } from 'kysely';
 import type { HealthReport, JsonObject, Service } from '../../base/index.ts';
 import type { Database } from '../storage/index.ts';
 
@@ -67,8 +67,20 @@ export interface Queue extends Service {
   ): QueueConsumer;
   /** Completes a job within the transaction. False: the job is no longer this process's; roll back. */
   complete(job: QueueJob, trx: Transaction<Database>): Promise<boolean>;
-  /** Gives jobs of a dead process back to the queue at once. Returns how many it gave back. */
-  release(queue: QueueName, jobIds: readonly string[]): Promise<number>;
+  /**
+   * SQL of a query with one row as long as the job is this process's, and none once it has been given to another. Nobody
+   * gives it away before the statement that contains it is committed.
+   */
+  held(job: QueueJob): RawBuilder<unknown>;
+  /**
+   * Gives jobs of a dead process back to the queue at once. Returns how many it gave back. `confirm` says which of them
+   * are still a dead one's, asked when nobody can take them or write as their holder any more.
+   */
+  release(
+    queue: QueueName,
+    jobIds: readonly string[],
+    confirm?: (trx: Transaction<Database>) => Promise<readonly string[]>,
+  ): Promise<number>;
   /** Which of these jobs still exist and are not settled? */
   pending(queue: QueueName, jobIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Jobs that failed at least `failures` times in a row, at most 200. */

@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 import type { Json, JsonObject, SerializedError } from '../../base/index.ts';
 import type {
   AgentRequest,
@@ -22,10 +22,16 @@ import type {
   SensorStateTable,
 } from './automation-tables.ts';
 import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
+import type { LedgerBudgetsTable, LedgerReservationsTable, LedgerSubjectsTable } from './ledger-tables.ts';
+import type { ModelLimitsRevisionTable, ModelLimitsTable, ModelUsageTable } from './usage-tables.ts';
+import type { ModelResponsesTable } from './responses-table.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export type * from './automation-tables.ts';
 export type { JsonColumn } from './columns.ts';
+export type * from './ledger-tables.ts';
+export type * from './usage-tables.ts';
+export type { ModelResponsesTable } from './responses-table.ts';
 export type { WorkersTable } from './workers-table.ts';
 
 /** One accepted request. Its unique (tenant, source, dedupe_key) makes a second delivery the same request. */
@@ -267,6 +273,13 @@ export interface ApiKeysTable {
   expires_at: NullableTimestamp;
   revoked_at: NullableTimestamp;
   last_used_at: NullableTimestamp;
+  /** Who is behind it: limits are counted and usage is reported by them. */
+  team: string | null;
+  user_name: string | null;
+  /** Tags of every call of a model with it. */
+  tags: ColumnType<readonly string[], string | undefined, string>;
+  /** Names and patterns of models that it may call; `null`: all. */
+  models: NullableJsonColumn<readonly string[]>;
 }
 
 /** Small state of channels: poll offsets. */
@@ -306,7 +319,14 @@ export interface Database {
   definitions: DefinitionsTable;
   definition_snapshots: DefinitionSnapshotsTable;
   api_keys: ApiKeysTable;
+  model_usage: ModelUsageTable;
+  model_limits: ModelLimitsTable;
+  model_limits_revision: ModelLimitsRevisionTable;
   channel_state: ChannelStateTable;
   workers: WorkersTable;
+  model_responses: ModelResponsesTable;
   blobs: BlobsTable;
+  ledger_subjects: LedgerSubjectsTable;
+  ledger_budgets: LedgerBudgetsTable;
+  ledger_reservations: LedgerReservationsTable;
 }

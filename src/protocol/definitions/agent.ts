@@ -102,6 +102,11 @@ const limits = z
       .max(32)
       .default(8)
       .describe('Tool calls of one answer that run side by side.'),
+    budgetUsd: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Most money that the model calls of one run may cost, in USD; reserved before each call.'),
   })
   .prefault({});
 

@@ -1,5 +1,6 @@
 import { agentDefinition, type AgentDefinition } from './agent.ts';
 import { channelDefinition, type ChannelDefinition } from './channel.ts';
+import { modelRouterDefinition, type ModelRouterDefinition } from './models.ts';
 import { projectDefinition, type ProjectDefinition } from './project.ts';
 import { scheduleDefinition, type ScheduleDefinition } from './schedule.ts';
 import { sensorDefinition, type SensorDefinition } from './sensor.ts';
@@ -8,9 +9,15 @@ import { workflowDefinition, type WorkflowDefinition } from './workflow.ts';
 
 export * from './agent.ts';
 export * from './approval.ts';
+export { budgetSpec } from './budget.ts';
 export * from './channel.ts';
+export { deploymentSpec, modelName, splitModel, type DeploymentSpec } from './deployment.ts';
 export * from './metadata.ts';
+export * from './model-limits.ts';
+export * from './model-price.ts';
+export * from './models.ts';
 export * from './project.ts';
+export { litellmStrategies, routerSpec, type RouterSpec } from './router.ts';
 export * from './schedule.ts';
 export * from './sensor.ts';
 export * from './target.ts';
@@ -25,6 +32,7 @@ export const definitionKinds = {
   Schedule: { schema: scheduleDefinition, folder: 'schedules', legacyFolder: undefined },
   Sensor: { schema: sensorDefinition, folder: 'sensors', legacyFolder: undefined },
   Channel: { schema: channelDefinition, folder: 'channels', legacyFolder: undefined },
+  ModelRouter: { schema: modelRouterDefinition, folder: 'models', legacyFolder: undefined },
   Project: { schema: projectDefinition, folder: undefined, legacyFolder: undefined },
 } as const;
 
@@ -36,6 +44,7 @@ export type Definition =
   | ScheduleDefinition
   | SensorDefinition
   | ChannelDefinition
+  | ModelRouterDefinition
   | ProjectDefinition;
 
 /** The definition of one kind. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { definitionName, definitionVersion, durationMs } from './metadata.ts';
+import { projectModels } from './models.ts';
 
 /** `agent33.yaml`: settings of a project; the file may be missing. */
 export const projectDefinition = z
@@ -12,25 +13,7 @@ export const projectDefinition = z
         defaultAgent: definitionName
           .optional()
           .describe('Agent that answers when a request names none; the first by name when left out.'),
-        models: z
-          .strictObject({
-            default: z.string().min(1).optional().describe('Model of agents that name none.'),
-            prefixes: z
-              .record(z.string(), z.string())
-              .default({})
-              .describe('Model-name prefix → provider, before the built-in rules.'),
-            prices: z
-              .record(
-                z.string(),
-                z.strictObject({
-                  inputPerMillion: z.number().nonnegative(),
-                  outputPerMillion: z.number().nonnegative(),
-                }),
-              )
-              .default({})
-              .describe('USD per million tokens, by model name.'),
-          })
-          .prefault({}),
+        models: projectModels,
         egress: z
           .strictObject({
             allow: z

@@ -58,8 +58,29 @@ export function queueContract(name: string, create: () => Promise<StorageFixture
       return consumer;
     };
 
+    /** Takes this many jobs and works on them until the gate opens. */
+    const hold = async (count: number, gate: Promise<void>): Promise<readonly QueueJob[]> => {
+      const held: QueueJob[] = [];
+      const work = async (job: QueueJob): Promise<void> => {
+        held.push(job);
+        await gate;
+      };
+      consume(work, { concurrency: count });
+      await expect.poll(() => held.length).toBe(count);
+      return held;
+    };
+
     const complete = (job: QueueJob): Promise<boolean> =>
       fixture.storage.transaction((trx) => queue.complete(job, trx));
+
+    /** A job as a process leaves it that is killed right after it took it: active, and nobody works on it. */
+    const abandon = async (key: string): Promise<void> => {
+      const notBefore = new Date(systemClock.now() + 60_000);
+      await fixture.storage.transaction((trx) => queue.send('runs', { key, payload: {}, notBefore }, trx));
+      await sql`
+        update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now()
+        where singleton_key = ${key}`.execute(fixture.storage.db);
+    };
 
     const idle = (): Promise<void> =>
       expect.poll(() => queue.depth('runs'), { timeout: 10_000 }).toEqual({ waiting: 0, active: 0 });
@@ -252,6 +273,65 @@ export function queueContract(name: string, create: () => Promise<StorageFixture
       expect(seen).toEqual(['0#2', '1#1']);
     });
 
+    it('says whether a job is still held, until it is given to another', async () => {
+      const gate = Promise.withResolvers<void>();
+      const isHeld = async (job: QueueJob | undefined): Promise<boolean> => {
+        const { rows } = await queue.held(job as QueueJob).execute(fixture.storage.db);
+        return rows.length === 1;
+      };
+      const id = await send('held');
+      const [first] = await hold(1, gate.promise);
+      expect(await isHeld(first)).toBe(true);
+      await queue.release('runs', [id]);
+      expect(await isHeld(first)).toBe(false);
+      const [second] = await hold(1, gate.promise);
+      expect(second?.attempt).toBe(2);
+      expect([await isHeld(first), await isHeld(second)]).toEqual([false, true]);
+      gate.resolve();
+      await idle();
+    });
+
+    it('gives back only what is confirmed when nobody can take it any more', async () => {
+      const gate = Promise.withResolvers<void>();
+      const ids = [await send('confirmed'), await send('unconfirmed')];
+      await hold(2, gate.promise);
+      expect(await queue.release('runs', ids, () => Promise.resolve(ids.slice(0, 1)))).toBe(1);
+      expect(await queue.depth('runs')).toEqual({ waiting: 1, active: 1 });
+      gate.resolve();
+      await idle();
+    });
+
+    it('keeps a job that it works on when an earlier attempt at it ends in the same process', async () => {
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const short = createQueue(300);
+      await short.start();
+      try {
+        const seen: string[] = [];
+        const working = consume(
+          async (job) => {
+            seen.push(`${job.key}#${job.attempt}`);
+            if (job.key === 'again') await gates[job.attempt - 1]?.promise;
+          },
+          { concurrency: 3, on: short },
+        );
+        const id = await send('again');
+        await expect.poll(() => seen).toEqual(['again#1']);
+        await short.release('runs', [id]);
+        await expect.poll(() => seen).toEqual(['again#1', 'again#2']);
+        gates[0]?.resolve();
+        await expect.poll(() => working.active).toBe(1);
+        // What nobody works on is given back after the lease; what is worked on would have been before it.
+        await abandon('after-again');
+        await expect.poll(() => seen, { timeout: 5_000 }).toContain('after-again#2');
+        expect(seen).toEqual(['again#1', 'again#2', 'after-again#2']);
+        gates[1]?.resolve();
+        await idle();
+      } finally {
+        for (const gate of gates) gate.resolve();
+        await short.stop();
+      }
+    });
+
     it('gives back what a process took just before it died, and leaves alone what is worked on', async () => {
       const gate = Promise.withResolvers<void>();
       const short = createQueue(300);
@@ -267,17 +347,7 @@ export function queueContract(name: string, create: () => Promise<StorageFixture
         );
         await send('long');
         await expect.poll(() => seen).toEqual(['long#1']);
-        // As a process leaves it that is killed right after it took a job: active, and nobody works on it.
-        await fixture.storage.transaction((trx) =>
-          queue.send(
-            'runs',
-            { key: 'abandoned', payload: {}, notBefore: new Date(Date.now() + 60_000) },
-            trx,
-          ),
-        );
-        await sql`
-          update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now()
-          where singleton_key = 'abandoned'`.execute(fixture.storage.db);
+        await abandon('abandoned');
         await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['long#1', 'abandoned#2']);
         expect(working.active).toBe(1);
         gate.resolve();

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../base/index.ts';
-import type { ModelCaller } from '../../accounting/index.ts';
-import type { Route, RouteStep, DeploymentState, FallbackTarget } from '../router/index.ts';
+import type { CallOutcome, ModelCaller } from '../../accounting/index.ts';
+import type { Route, RouteStep, DeploymentState, FallbackTarget, ModelList } from '../router/index.ts';
 import type {
   EmbeddingRequest,
   EmbeddingResponse,
@@ -73,6 +73,8 @@ export type GatewayAnswer = { readonly route: CallRoute } & (
       /** Further headers of the upstream that are worth passing on. */
       readonly headers: Readonly<Record<string, string>>;
       readonly body: AsyncIterable<Uint8Array>;
+      /** How it ended, once it has; never rejects. */
+      readonly done: Promise<Pick<CallOutcome, 'status' | 'usage' | 'estimated'>>;
     }
 );
 
@@ -100,6 +102,8 @@ export interface ModelGateway {
     readonly body?: JsonObject;
   }): Promise<readonly RouteStep[]>;
   states(): readonly DeploymentState[];
+  /** The model list as it is now. */
+  list(): ModelList;
 }
 
 export type GatewayEmbeddings = { readonly route: CallRoute } & (

@@ -1,4 +1,6 @@
 import { AppError, isAbortError, isJsonObject, tryParseJson } from '../../../base/index.ts';
+import { refusalOf } from './refusal-words.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 /** Who is called, in the words of error messages. */
 export interface Upstream {
@@ -10,6 +12,8 @@ export interface Upstream {
   readonly keyHint: string;
   /** Never to appear in a message, even if the other side echoes it. */
   readonly secret?: string | undefined;
+  /** More of the kind: secret keys beside a key id, values of headers. */
+  readonly secrets?: readonly string[];
 }
 
 /** An address as it may be shown: no credentials, no query. */
@@ -17,9 +21,6 @@ export function shownAddress(url: string): string {
   const parsed = new URL(url);
   return `${parsed.origin}${parsed.pathname === '/' ? '' : parsed.pathname.replace(/\/$/, '')}`;
 }
-
-const contextPattern =
-  /context[_ ](?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens|input (?:length|is too long)|exceeds? .*context/i;
 
 /** Causes of a failed connection, by the code of the error at the bottom. */
 const connectionWords: Readonly<Record<string, string>> = {
@@ -51,29 +52,30 @@ function causes(error: unknown, depth = 0): unknown[] {
   ];
 }
 
-/** Milliseconds that the other side asks to wait, from `retry-after-ms` or `retry-after` (seconds or a date). */
-export function retryAfterMs(
-  headers: Readonly<Record<string, string | undefined>>,
-  nowMs: number,
-): number | undefined {
-  const exact = Number(headers['retry-after-ms']);
-  if (headers['retry-after-ms'] !== undefined && exact >= 0) return exact;
-  const text = headers['retry-after'];
-  if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
-}
-
 function said(upstream: Upstream, text: string): string {
-  const clean = upstream.secret ? text.replaceAll(upstream.secret, '[redacted]') : text;
+  const secrets = [upstream.secret, ...(upstream.secrets ?? [])].filter((one) => one !== undefined);
+  // A short word such as a header's "true" is no secret.
+  const clean = secrets
+    .filter((secret) => secret.length >= 6)
+    .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const line = clean.replaceAll(/\s+/g, ' ').trim();
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }
 
+interface ReadError {
+  readonly message: string;
+  /** Types, codes and states in the provider's words. */
+  readonly kind: string;
+  /** The HTTP status that an error within a 200 answer names. */
+  readonly status?: number;
+}
+
+function words(...parts: readonly unknown[]): string {
+  return parts.filter((part) => typeof part === 'string' || typeof part === 'number').join(' ');
+}
+
 /** Message, type and code of an error body in any of the shapes that providers use. */
-function readErrorBody(body: unknown): { message: string; kind: string } {
+function readErrorBody(body: unknown): ReadError {
   if (typeof body === 'string') {
     const parsed = tryParseJson(body);
     // A page of HTML says nothing to people.
@@ -81,15 +83,34 @@ function readErrorBody(body: unknown): { message: string; kind: string } {
     if (typeof parsed === 'string') return { message: parsed, kind: '' };
     return readErrorBody(parsed);
   }
+  // Google wraps the errors of streams in a list.
+  if (Array.isArray(body)) return readErrorBody(body[0]);
   if (!isJsonObject(body)) return { message: '', kind: '' };
   const inner = body['error'] ?? body;
-  if (typeof inner === 'string') return { message: inner, kind: '' };
+  if (typeof inner === 'string') return { message: inner, kind: words(body['code'], body['type']) };
   if (!isJsonObject(inner)) return { message: '', kind: '' };
-  const message = inner['message'] ?? inner['detail'];
-  const kind = [inner['type'], inner['code']]
-    .filter((part) => typeof part === 'string' || typeof part === 'number')
-    .join(' ');
-  return { message: typeof message === 'string' ? message : '', kind };
+  const { innererror, metadata, details } = inner;
+  const message = inner['message'] ?? inner['Message'] ?? inner['detail'] ?? inner['msg'];
+  const kind = words(
+    inner['type'],
+    inner['code'],
+    inner['status'],
+    inner['__type'],
+    isJsonObject(innererror) ? innererror['code'] : undefined,
+    isJsonObject(details) ? details['error_code'] : undefined,
+    // OpenRouter hands on what its own upstream said.
+    isJsonObject(metadata) ? metadata['raw'] : undefined,
+  );
+  const status = [inner['status'], inner['code'], body['status_code']].find(
+    (one) => typeof one === 'number' && one >= 400 && one < 600,
+  );
+  const text =
+    typeof message === 'string'
+      ? message
+      : message === undefined || message === null
+        ? ''
+        : JSON.stringify(message);
+  return { message: text, kind, ...(typeof status === 'number' ? { status } : {}) };
 }
 
 /** The error for an HTTP answer that is no success. */
@@ -100,30 +121,34 @@ export function statusError(
 ): AppError {
   const { status } = answer;
   const { message, kind } = readErrorBody(answer.body);
-  const words = said(upstream, message);
+  const text = said(upstream, message);
   const who = `${upstream.label} at ${upstream.address}`;
-  const tail = words === '' ? '' : `: ${words}`;
+  const tail = text === '' ? '' : `: ${text}`;
   const details = { provider: upstream.label, status };
+  const spent = /insufficient_quota|billing|credit balance|insufficient balance/i.test(`${kind} ${message}`);
+  const waitMs = retryAfterMs(answer.headers, nowMs, answer.body);
+  const waiting = waitMs === undefined ? details : { ...details, retryAfterMs: waitMs };
+  if (status === 429 || /ThrottlingException/.test(kind))
+    return new AppError('rate_limited', `${who} limits the rate of calls (${status})${tail}`, {
+      details: waiting,
+      ...(spent ? { retryable: false } : {}),
+    });
+  const refusal =
+    status >= 400 && status < 500 && status !== 401 ? refusalOf(`${kind} ${message}`) : undefined;
+  if (refusal === 'content')
+    return new AppError('content_blocked', `${who} refused the content (${status})${tail}`, { details });
+  if (refusal === 'context')
+    return new AppError('context_window_exceeded', `${who}: the conversation is too long${tail}`, {
+      details,
+    });
   if (status === 401 || status === 403)
     return new AppError('model_rejected', `${who} refused the credentials (${status}). ${upstream.keyHint}`, {
       details,
     });
-  if (status === 429) {
-    const waitMs = retryAfterMs(answer.headers, nowMs);
-    const spent = /insufficient_quota|billing/i.test(kind);
-    return new AppError('rate_limited', `${who} limits the rate of calls (429)${tail}`, {
-      details: waitMs === undefined ? details : { ...details, retryAfterMs: waitMs },
-      ...(spent ? { retryable: false } : {}),
-    });
-  }
   if (status === 408 || status === 504)
     return new AppError('timeout', `${who} ran out of time (${status})${tail}`, { details });
   if (status >= 500)
-    return new AppError('model_unavailable', `${who} answered ${status}${tail}`, { details });
-  if (status >= 400 && contextPattern.test(`${kind} ${message}`))
-    return new AppError('context_window_exceeded', `${who}: the conversation is too long${tail}`, {
-      details,
-    });
+    return new AppError('model_unavailable', `${who} answered ${status}${tail}`, { details: waiting });
   if (status >= 400)
     return new AppError('model_rejected', `${who} refused the call (${status})${tail}`, { details });
   return new AppError('upstream_error', `${who} answered ${status}, which is no answer of a model${tail}`, {
@@ -133,14 +158,30 @@ export function statusError(
 
 /** The error for an error report that came within an answer that had begun well. */
 export function reportedError(upstream: Upstream, report: unknown): AppError {
-  const { message, kind } = readErrorBody(report);
+  const { message, kind, status } = readErrorBody(report);
   const who = `${upstream.label} at ${upstream.address}`;
   const text = `${who} broke off with an error: ${said(upstream, message) || 'it did not say which'}`;
-  if (contextPattern.test(`${kind} ${message}`)) return new AppError('context_window_exceeded', text);
-  if (/rate_limit|\b429\b/i.test(kind)) return new AppError('rate_limited', text);
-  if (/overloaded|unavailable|\b5\d\d\b/i.test(kind)) return new AppError('model_unavailable', text);
-  return new AppError('upstream_error', text);
+  const about = { details: { provider: upstream.label, ...(status === undefined ? {} : { status }) } };
+  const refusal = refusalOf(`${kind} ${message}`);
+  if (refusal === 'context') return new AppError('context_window_exceeded', text, about);
+  if (refusal === 'content') return new AppError('content_blocked', text, about);
+  if (status === 429 || /rate_limit|throttling|RESOURCE_EXHAUSTED|\b429\b/i.test(kind))
+    return new AppError('rate_limited', text, about);
+  if ((status ?? 0) >= 500 || /overloaded|unavailable|\b5\d\d\b/i.test(kind))
+    return new AppError('model_unavailable', text, about);
+  if (status !== undefined) return new AppError('model_rejected', text, about);
+  return new AppError('upstream_error', text, about);
 }
+
+/** Errors of the AI SDK about a request that it cannot put into the provider's form. */
+const refusedBySdk: ReadonlySet<string> = new Set([
+  'AI_UnsupportedFunctionalityError',
+  'AI_InvalidPromptError',
+  'AI_InvalidArgumentError',
+  'AI_LoadAPIKeyError',
+  'AI_LoadSettingError',
+  'AI_NoSuchModelError',
+]);
 
 interface HttpFailure {
   readonly statusCode?: number;
@@ -166,6 +207,13 @@ export function toProviderError(
   const known = chain.find((one) => one instanceof AppError);
   if (known !== undefined && !['upstream_error', 'payload_too_large', 'timeout'].includes(known.code))
     return known;
+  const refused = chain.find((one) => one instanceof Error && refusedBySdk.has(one.name));
+  if (refused instanceof Error)
+    return new AppError(
+      'model_rejected',
+      `${upstream.label} cannot take this call: ${said(upstream, refused.message)}`,
+      { details: { provider: upstream.label }, cause: error },
+    );
   const http = chain.find(isHttpFailure);
   if (http?.statusCode !== undefined && (http.statusCode < 200 || http.statusCode > 299)) {
     return statusError(

@@ -44,6 +44,11 @@ export interface Deployment {
   readonly maxOutputTokens: number | undefined;
   /** `chat`, `embedding`, `rerank`; absent: unknown, so anything. */
   readonly mode: string | undefined;
+  /**
+   * Only where `model` is a pattern such as `*`: the deployment for one model, which shares the id, the state and the limits
+   * of the pattern. `undefined`: no provider is known for it. Such a deployment is never called itself; `resolveTarget` asks.
+   */
+  readonly forName?: (model: string) => Deployment | undefined;
 }
 
 export const strategies = ['weighted-shuffle', 'least-busy', 'usage', 'latency', 'cost', 'order'] as const;

@@ -15,6 +15,10 @@ export interface DispatchRequest {
   readonly maxOutputTokens: number | undefined;
   /** Tags of request, key and team. */
   readonly tags: readonly string[];
+  /** Those of the tags that key or team demand: what they require and exclude stays even where the tag filter fails open. */
+  readonly policyTags?: readonly string[];
+  /** Switches the tag filter on for this call; the router's own setting cannot be switched off. */
+  readonly tagFiltering?: boolean;
   /** Fallbacks of the request itself; tried before those of the list. */
   readonly fallbacks?: readonly FallbackTarget[];
   readonly numRetries?: number;
@@ -78,6 +82,7 @@ export interface RouteStep {
     | 'content-policy-fallback'
     | 'default-fallback';
   readonly strategy: string;
+  /** Everybody who was looked at. A call whose strategy's first choice suits looks at no others; `explain` always does. */
   readonly considered: readonly Considered[];
   readonly picked: string | undefined;
   /** How the attempt failed. */
@@ -108,7 +113,10 @@ export interface Dispatched<T> {
  */
 export interface Dispatcher {
   dispatch<T>(request: DispatchRequest, attempt: Attempt<T>): Promise<Dispatched<T>>;
-  /** What would happen now, without calling anybody or counting anything. */
+  /**
+   * What would happen now, without calling anybody or counting anything: the first step is the call's own, those after it
+   * are where it would go on, one for each fallback. Errors: `not_found` for an unknown name.
+   */
   explain(request: Omit<DispatchRequest, 'signal'>): readonly RouteStep[];
   /** State of each deployment: in flight, cool-down, rates, latency. */
   states(): readonly DeploymentState[];
@@ -135,4 +143,6 @@ export interface DispatcherDeps {
     request: AdmissionRequest,
     options: { readonly signal: AbortSignal },
   ) => Promise<Admission>;
+  /** Told how each attempt ended, for whoever shows the state of providers; `undefined`: well. */
+  readonly note?: (deployment: Deployment, error: AppError | undefined) => void;
 }

@@ -14,7 +14,7 @@ export interface DefinitionWarning {
 }
 
 /** Kinds whose definitions can be made over the API. */
-export type ManagedKind = Exclude<DefinitionKind, 'Project' | 'Channel'>;
+export type ManagedKind = Exclude<DefinitionKind, 'Project' | 'Channel' | 'ModelRouter'>;
 
 /** What every definition is shown with; a kind adds fields of its own. */
 export const wireDefinition = z.object({

@@ -5,6 +5,9 @@ import { forks } from './0004-forks.ts';
 import { automation } from './0005-automation.ts';
 import { workers } from './0006-workers.ts';
 import { events } from './0007-events.ts';
+import { ledger } from './0008-ledger.ts';
+import { usage } from './0009-usage.ts';
+import { responses } from './0010-responses.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -21,4 +24,7 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0005-automation', statements: automation },
   { name: '0006-workers', statements: workers },
   { name: '0007-events', statements: events },
+  { name: '0008-ledger', statements: ledger },
+  { name: '0009-usage', statements: usage },
+  { name: '0010-responses', statements: responses },
 ];

@@ -1,0 +1,149 @@
+import type { Clock, JsonObject } from '../../../base/index.ts';
+import type { Accounting, CallerDirectory } from '../../accounting/index.ts';
+import type { ModelReference } from '../provider.ts';
+import type { Deployment, Dispatcher, ModelList } from '../router/index.ts';
+import type { AnswerCache } from './answer-cache.ts';
+import { beginBytes } from './begin-bytes.ts';
+import type { ByteAnswer } from './pass-context.ts';
+import { beginEmbedding, beginRerank } from './begin-vectors.ts';
+import { beginEvents } from './begin-events.ts';
+import { routeOf, routeOfHit } from './call-route.ts';
+import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
+import type { GuardChain } from './guard.ts';
+import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
+import { prepareCall, type PreparedCall } from './prepare-call.ts';
+import { withParams } from './request-params.ts';
+
+/** What the gateway stands on. */
+export interface GatewayDeps {
+  readonly dispatcher: Dispatcher;
+  readonly accounting: Pick<Accounting, 'recordHit'>;
+  readonly callers: CallerDirectory;
+  /** As they are now. */
+  readonly guards: () => GuardChain;
+  readonly cache: () => AnswerCache;
+  /** A name to look up in the list, or the deployment that a definition describes by itself. */
+  readonly target: (reference: ModelReference | undefined) => string | Deployment;
+  readonly list: () => ModelList;
+  readonly clock: Clock;
+}
+
+type Opened =
+  | { readonly kind: 'events'; readonly events: Extract<GatewayAnswer, { kind: 'events' }>['events'] }
+  | ({ readonly kind: 'bytes' } & ByteAnswer);
+
+/** The request as the cache compares it: in the shape in which it would be answered. */
+function comparedBody(call: Pick<GatewayCall, 'request' | 'wire'>): JsonObject {
+  return call.wire?.json ?? (call.request() as unknown as JsonObject);
+}
+
+/** The pipeline of a model call: guards → cache → router → provider, and back. */
+export function createGateway(deps: GatewayDeps): ModelGateway {
+  const { dispatcher, accounting, clock } = deps;
+
+  /** The call after the guards have looked at it; its bytes are gone where they would not be what was guarded. */
+  async function guarded(call: GatewayCall, guards: GuardChain): Promise<GatewayCall> {
+    if (!guards.guardsInput && !guards.guardsOutput) return call;
+    const { wire: _wire, ...withoutBytes } = call;
+    if (!guards.guardsInput) return withoutBytes;
+    const { request, changed } = await guards.input(call.request(), call.caller, call.signal);
+    const asked = { ...withoutBytes, request: () => request };
+    return changed || guards.guardsOutput || call.wire === undefined ? asked : { ...asked, wire: call.wire };
+  }
+
+  async function ask(call: GatewayCall, prepared: PreparedCall, guards: GuardChain): Promise<GatewayAnswer> {
+    const { wire, stream } = call;
+    const { value, route } = await dispatcher.dispatch<Opened>(prepared.dispatch, async (io) => {
+      if (wire !== undefined && io.provider.wireShapes?.includes(wire.shape) === true) {
+        const begun = await beginBytes(io, wire, { stream, inputTokens: prepared.inputTokens });
+        return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
+      }
+      const request = withParams(call.request(), io.params, io.maxOutputTokens);
+      const begun = await beginEvents(io, request, { stream, inputTokens: prepared.inputTokens });
+      return { value: { kind: 'events', events: begun.value }, done: begun.done };
+    });
+    const told = routeOf(route, deps.cache().enabled ? 'miss' : 'off');
+    if (value.kind === 'bytes') return { route: told, ...value };
+    const events = guards.guardsOutput ? guards.output(value.events, call.caller, call.signal) : value.events;
+    return { route: told, kind: 'events', events };
+  }
+
+  async function open(asked: GatewayCall): Promise<GatewayAnswer> {
+    const startedMs = clock.now();
+    const prepared = await prepareCall(deps, asked, 'chat');
+    const guards = deps.guards();
+    const call = await guarded(asked, guards);
+    const cache = deps.cache();
+    if (!cache.enabled) return ask(call, prepared, guards);
+    const { hit, store } = await cache.lookup(
+      {
+        caller: call.caller,
+        model: prepared.model,
+        stream: call.stream,
+        shape: call.wire?.shape ?? 'events',
+        body: () => comparedBody(call),
+        request: call.request,
+        control: call.routing?.cache ?? {},
+      },
+      call.signal,
+    );
+    if (hit !== undefined) {
+      accounting.recordHit({
+        ...hit,
+        caller: prepared.dispatch.caller,
+        operation: 'chat',
+        stream: call.stream,
+        durationMs: clock.now() - startedMs,
+      });
+      const route = routeOfHit(hit, clock.now() - startedMs);
+      return hit.kind === 'bytes'
+        ? { route, kind: 'bytes', ...replayBytes(hit) }
+        : { route, kind: 'events', events: replayEvents(hit) };
+    }
+    const answer = await ask(call, prepared, guards);
+    if (store === undefined) return answer;
+    return answer.kind === 'bytes'
+      ? { ...answer, body: keepBytes(answer, store) }
+      : { ...answer, events: keepEvents(answer, store) };
+  }
+
+  return {
+    open,
+
+    async embed(call) {
+      const prepared = await prepareCall(
+        deps,
+        { ...call, stream: false, request: () => ({ messages: [] }) },
+        'embedding',
+      );
+      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) =>
+        beginEmbedding(io, call, prepared.inputTokens),
+      );
+      return { route: routeOf(route, 'off'), ...value };
+    },
+
+    async rerank(call) {
+      const prepared = await prepareCall(
+        deps,
+        { ...call, stream: false, request: () => ({ messages: [] }) },
+        'rerank',
+      );
+      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) => beginRerank(io, call));
+      return { route: routeOf(route, 'off'), response: value };
+    },
+
+    async explain({ caller, model }) {
+      const { signal } = new AbortController();
+      const prepared = await prepareCall(
+        deps,
+        { caller, reference: { name: model }, stream: false, request: () => ({ messages: [] }), signal },
+        'chat',
+      );
+      return dispatcher.explain(prepared.dispatch);
+    },
+
+    states: () => dispatcher.states(),
+
+    list: deps.list,
+  };
+}
