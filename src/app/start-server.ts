@@ -13,7 +13,7 @@ import { createWorkflowTools } from './workflow-tools.ts';
 export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const parts = await compose(foundation, 'server');
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
-  const { apiKeys, usage, limits } = parts.accounting;
+  const { apiKeys } = parts.modelSide;
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
   const responses = new SqlResponseStore({
     storage,
@@ -36,8 +36,6 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },
     workers: createWorkerList({ storage, leaseMs }),
     apiKeys,
-    usage,
-    limits,
     authenticator: createAuthenticator({
       keys: apiKeys,
       jwtSecret: credentials.jwtSecret,
@@ -47,6 +45,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
+    usage: parts.modelSide.usage,
+    limits: parts.modelSide.limits,
     responses,
     health: parts.health,
     metrics: parts.metrics,

@@ -1,15 +1,18 @@
 import type { Command } from 'commander';
 import type { CliContext, GlobalOptions } from '../cli-context.ts';
+import type { CliServices } from '../cli-services.ts';
 import { columns, outputFormat, printRows, rowsOf } from '../output.ts';
 import { registerModelBudget } from './models-budget.ts';
+import { registerModelsPull } from './models-pull.ts';
 import { registerModelUsage } from './models-usage.ts';
 import { openClient } from './open-client.ts';
 
-/** `agent33 models …`: what answers. */
-export function registerModels(program: Command, context: CliContext): void {
+/** `agent33 models …`: what answers, what it costs, who may use how much. */
+export function registerModels(program: Command, context: CliContext, services: CliServices): void {
   const models = program
     .command('models')
     .description('models: what answers, what it costs, who may use how much');
+  registerModelsPull(models, context, services);
   models
     .command('list')
     .description('models and agents that answer over the OpenAI-compatible API')
