@@ -4,6 +4,7 @@ import { measureFanOut } from './fan-out.ts';
 import { measureFirstToken } from './first-token.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
+import { measureLedger } from './ledger.ts';
 import { table, type Figure } from './report.ts';
 import { measureStart } from './start.ts';
 import { measureStep } from './step.ts';
@@ -25,6 +26,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   waiting: measureWaiting,
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
+  ledger: measureLedger,
 };
 
 const asked = process.argv.slice(2);
