@@ -6,6 +6,7 @@ import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
 import { measureLedger } from './ledger.ts';
 import { table, type Figure } from './report.ts';
+import { measureRouterPick } from './router-pick.ts';
 import { measureStart } from './start.ts';
 import { measureStep } from './step.ts';
 import { measureTakeOver } from './take-over.ts';
@@ -27,6 +28,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
   ledger: measureLedger,
+  'router-pick': measureRouterPick,
 };
 
 const asked = process.argv.slice(2);

@@ -1,11 +1,24 @@
 export { createApp, type App, type AppOptions, type StartedApp } from './app/index.ts';
 export { AppError, type ErrorCode, type Logger } from './base/index.ts';
-export type {
-  LLMProvider,
-  ModelEvent,
-  ModelRequest,
-  ModelResponse,
-  OfflineScripts,
+export {
+  fromLanguageModel,
+  type EmbeddingRequest,
+  type EmbeddingResponse,
+  type LanguageModelProviderOptions,
+  type LLMProvider,
+  type ModelCallOptions,
+  type ModelCapabilities,
+  type ModelEvent,
+  type ModelInfo,
+  type ModelRequest,
+  type ModelResponse,
+  type ModelSettings,
+  type ModelTool,
+  type OfflineScripts,
+  type PluginProvider,
+  type RerankRequest,
+  type RerankResponse,
+  type SimpleProvider,
 } from './capabilities/models/index.ts';
 export { defineTool, ToolResult, type Tool, type ToolContext } from './capabilities/tools/index.ts';
 export {
@@ -16,5 +29,14 @@ export {
 } from './engine/workflows/index.ts';
 export { loadConfig, type Config } from './platform/config/index.ts';
 export { createLogger } from './platform/observability/index.ts';
-export type { AgentDefinition, AgentOutput, AgentResponse, RunEvent } from './protocol/index.ts';
+export type {
+  AgentDefinition,
+  AgentOutput,
+  AgentResponse,
+  ChatMessage,
+  RunEvent,
+  ToolCall,
+  Usage,
+  UserPart,
+} from './protocol/index.ts';
 export { z } from 'zod';

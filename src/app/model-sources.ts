@@ -6,9 +6,10 @@ export function modelSourcesOf(
   loaded: Pick<LoadedProject, 'project' | 'projectFile' | 'definitions'>,
 ): ModelSources {
   const { project, projectFile } = loaded;
+  const { models } = project.spec;
   const own: ModelDefinition = {
     file: projectFile?.path ?? 'agent33.yaml',
-    spec: project.spec.models,
+    spec: models,
     path: ['spec', 'models'],
     locate: projectFile?.locate,
   };
@@ -20,5 +21,5 @@ export function modelSourcesOf(
       locate,
     }),
   );
-  return { definitions: [own, ...routers], litellm: project.spec.models.litellm };
+  return { definitions: [own, ...routers], litellm: models.litellm, prices: models.prices };
 }

@@ -1,4 +1,5 @@
 import { AppError, silentLogger, systemClock } from '../base/index.ts';
+import { readModelList } from '../capabilities/models/index.ts';
 import { createToolGovernance } from '../capabilities/tools/index.ts';
 import {
   loadProject,
@@ -11,10 +12,13 @@ import { createMetrics } from '../platform/observability/index.ts';
 import type { WorkflowDefinition } from '../protocol/index.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { modelSourcesOf } from './model-sources.ts';
 
 /** A project's files as a server would read them, without a server. */
 export interface ReadProject extends LoadedProject {
   readonly problems: readonly DefinitionProblem[];
+  /** What is written about models but is not used, and what keeps one of them from being called. */
+  readonly notes: readonly string[];
   /** A workflow as a Mermaid flowchart, or as lines for a terminal. */
   drawWorkflow(definition: WorkflowDefinition, form: 'mermaid' | 'terminal'): string;
 }
@@ -45,9 +49,18 @@ export async function readProject(
   });
   try {
     const loaded = await loadProject(dir, { environment, ...catalogue.checks });
+    const models = await readModelList(modelSourcesOf(loaded), {
+      dir,
+      environment,
+      clock: systemClock,
+      buildProvider: () => {
+        throw new AppError('not_ready', 'no server runs here');
+      },
+    });
     return {
       ...loaded,
-      problems: [...loaded.problems, ...catalogue.toolFaults],
+      problems: [...loaded.problems, ...catalogue.toolFaults, ...models.faults],
+      notes: models.list.notes,
       drawWorkflow(definition, form) {
         const { plan } = planWorkflow(definition.spec, catalogue.expressions);
         return form === 'mermaid' ? toMermaid(plan) : toTerminal(plan);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
-import { createHttpServer } from '../entrypoints/http/index.ts';
+import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
 import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
@@ -15,6 +15,12 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
   const apiKeys = createApiKeyStore({ storage, clock, ids });
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
+  const responses = new SqlResponseStore({
+    storage,
+    clock,
+    logger: options.logger,
+    retentionMs: parts.project.current.project.spec.runs.retention,
+  });
   const http = createHttpServer({
     config,
     runs,
@@ -39,7 +45,9 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
-    modelList: () => ({ groups: new Map(), aliases: new Map() }),
+    usage: parts.modelSide.usage,
+    limits: parts.modelSide.limits,
+    responses,
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,
@@ -53,6 +61,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   await Promise.all([foundation.opened, http.prepare(), writeSchemas(path.join(config.homeDir, 'schemas'))]);
   await startEngine(parts);
   await apiKeys.ensureAdminKey(systemScope, credentials.adminKey);
+  await lifecycle.start(responses);
   await lifecycle.start(http);
   await startChannels(parts);
   await credentials.announce(http.url);

@@ -5,6 +5,7 @@ export type IdPrefix =
   | 'run'
   | 'req'
   | 'rsp'
+  | 'resp'
   | 'ses'
   | 'msg'
   | 'key'

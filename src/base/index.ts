@@ -4,6 +4,7 @@ export * from './errors.ts';
 export * from './ids.ts';
 export * from './json.ts';
 export * from './logger.ts';
+export * from './name-pattern.ts';
 export * from './nearest-name.ts';
 export * from './references.ts';
 export * from './service.ts';

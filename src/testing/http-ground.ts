@@ -1,5 +1,12 @@
 import { AppError, type Clock } from '../base/index.ts';
-import type { ModelEvent, ModelInfo, ModelRequest } from '../capabilities/models/index.ts';
+import { createLimitDesk } from '../capabilities/accounting/index.ts';
+import type {
+  Deployment,
+  ModelEvent,
+  ModelInfo,
+  ModelList,
+  ModelRequest,
+} from '../capabilities/models/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
 import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
@@ -13,9 +20,12 @@ import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
+import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
+import { FakeUsage } from './fake-usage.ts';
 import { createMemoryLogger } from './memory-logger.ts';
+import { MemoryResponseStore } from './memory-response-store.ts';
 
 const startOf2026 = '2026-01-01T00:00:00.000Z';
 
@@ -63,14 +73,20 @@ function createFakeKeys(): ApiKeyStore {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    team: null,
+    user: null,
+    tags: [],
+    models: null,
   };
   return {
-    create: (_scope, { name, scopes }) => Promise.resolve({ ...view, name, scopes, key: 'a33_new' }),
+    create: (_scope, { name, scopes, attributes }) =>
+      Promise.resolve({ ...view, ...attributes, name, scopes, key: 'a33_new' }),
     list: () => Promise.resolve([{ ...view, scopes: ['agents:read'] }]),
     revoke: (_scope, id) =>
       id === 'key_1'
         ? Promise.resolve()
         : Promise.reject(new AppError('not_found', `there is no API key "${id}"`)),
+    attributes: () => Promise.resolve(undefined),
   };
 }
 
@@ -194,7 +210,7 @@ class FakeModels {
     { type: 'text-delta', text: 'hi' },
     { type: 'finish', finishReason: 'stop', usage: noUsage, model: 'fast' },
   ];
-  list: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
+  infos: readonly ModelInfo[] = [{ id: 'fast', provider: 'fake' }];
   readonly requests: Omit<ModelRequest, 'model'>[] = [];
   lists = 0;
 
@@ -230,8 +246,18 @@ class FakeModels {
 
   listModels = () => {
     this.lists += 1;
-    return Promise.resolve(this.list);
+    return Promise.resolve(this.infos);
   };
+
+  readonly groups = new Map<string, readonly Deployment[]>();
+  readonly aliases = new Map<string, string>();
+  list = (): ModelList => ({
+    groups: this.groups,
+    aliases: this.aliases,
+    deployments: new Map(),
+    settings: {} as never,
+    notes: [],
+  });
 
   status = () => ({
     defaultModel: this.offline ? 'offline/assistant' : 'fake/fast',
@@ -268,8 +294,10 @@ export function createHttpGround(
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
   const models = new FakeModels();
+  const usage = new FakeUsage();
+  const storedLimits = new FakeStoredLimits();
+  const apiKeys = createFakeKeys();
   const gateway = new FakeGateway(models);
-  const modelList = { groups: new Map<string, readonly never[]>(), aliases: new Map<string, string>() };
   const health = createHealthAggregator({ clock, version: '1.2.3' });
   for (const name of ['helper', 'other']) agents.all.set(name, storedAgent(name));
   const deps: HttpServerDeps = {
@@ -295,11 +323,18 @@ export function createHttpGround(
     definitionWarnings: () => Promise.resolve([]),
     runGraphs: {},
     workers: { list: () => Promise.resolve([fakeWorker]) },
-    apiKeys: createFakeKeys(),
+    apiKeys,
+    usage,
+    limits: createLimitDesk({
+      stored: storedLimits,
+      file: () => new Map([['key:*', { rpm: 600 }]]),
+      ledger: createFakeLedgerUse(),
+      keys: apiKeys,
+    }),
     authenticator: fakeAuthenticator,
     models,
     gateway,
-    modelList: () => modelList,
+    responses: new MemoryResponseStore(),
     health,
     metrics: createMetrics({ version: '1.2.3', processMetrics: false }),
     logger,
@@ -319,8 +354,9 @@ export function createHttpGround(
     teams,
     workflows,
     models,
+    usage,
+    storedLimits,
     gateway,
-    modelList,
     health,
   };
 }

@@ -5,12 +5,16 @@ import type { Config } from '../../platform/config/index.ts';
  * through although it may stand on a private network.
  */
 export function modelServerHosts(
-  config: Pick<Config, 'OLLAMA_BASE_URL' | 'OPENAI_BASE_URL' | 'ANTHROPIC_BASE_URL'>,
+  config: Pick<Config, 'OLLAMA_BASE_URL' | 'OPENAI_BASE_URL' | 'ANTHROPIC_BASE_URL'> &
+    Partial<Pick<Config, 'AZURE_OPENAI_ENDPOINT' | 'VLLM_BASE_URL' | 'LMSTUDIO_BASE_URL'>>,
 ): readonly string[] {
   const addresses = [
     config.OLLAMA_BASE_URL ?? 'http://localhost:11434',
     config.OPENAI_BASE_URL,
     config.ANTHROPIC_BASE_URL,
+    config.AZURE_OPENAI_ENDPOINT,
+    config.VLLM_BASE_URL,
+    config.LMSTUDIO_BASE_URL,
   ];
   return addresses
     .filter((address) => address !== undefined)

@@ -1,13 +1,11 @@
 import { AppError, canonicalJson } from '../../base/index.ts';
+import { adaptProvider } from './providers/adapt-provider.ts';
 import { checkProvider } from './providers/check-provider.ts';
-import {
-  buildConfiguredProvider,
-  type configurableKinds,
-  type ProviderParts,
-} from './providers/configured-provider.ts';
+import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
+import type { ProviderKind } from './providers/provider-kinds.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 import type { LLMProvider, ModelStatus } from './provider.ts';
 
-type Kind = (typeof configurableKinds)[number];
 type Status = ModelStatus['providers'][number];
 
 /** Definitions come and go with reloads; beyond this the longest unused provider is forgotten. */
@@ -25,7 +23,8 @@ export class ProviderDirectory {
   }
 
   /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
-  register(provider: LLMProvider): void {
+  register(candidate: PluginProvider): void {
+    const provider: unknown = adaptProvider(candidate);
     checkProvider(provider);
     if (this.#byName.has(provider.name))
       throw new AppError('conflict', `A model provider named "${provider.name}" is registered already.`);
@@ -41,7 +40,7 @@ export class ProviderDirectory {
   }
 
   /** The provider of a definition's own settings; equal settings share one. */
-  configured(kind: Kind, settings: Readonly<Record<string, unknown>>): LLMProvider {
+  configured(kind: ProviderKind, settings: Readonly<Record<string, unknown>>): LLMProvider {
     const key = `${kind} ${canonicalJson(settings)}`;
     const provider = this.#built.get(key) ?? buildConfiguredProvider(kind, settings, this.#parts);
     this.#built.delete(key);

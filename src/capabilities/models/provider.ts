@@ -10,6 +10,7 @@ import type {
   ToolCall,
   Usage,
 } from '../../protocol/index.ts';
+import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** A function the model may call. */
 export interface ModelTool {
@@ -261,6 +262,7 @@ export interface ModelRouter {
     options: RoutedCallOptions,
   ): Promise<ModelResponse>;
   listModels(options: ModelCallOptions): Promise<readonly ModelInfo[]>;
-  register(provider: LLMProvider): void;
+  /** Errors: `invalid_definition` for what is no provider, `conflict` for a taken name. */
+  register(provider: PluginProvider): void;
   status(): ModelStatus;
 }

@@ -1,5 +1,5 @@
 import { AppError, nearestName } from '../../base/index.ts';
-import { configurableKind, configurableKinds } from './providers/configured-provider.ts';
+import { configurableKind, configurableKinds, howToConnect } from './providers/provider-kinds.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
 import type { ProviderDirectory } from './provider-directory.ts';
 import type { LLMProvider, ModelReference, ResolvedModel } from './provider.ts';
@@ -17,16 +17,13 @@ export interface ModelRules {
   readonly defaultProvider: () => string;
 }
 
-const howToConnect: Readonly<Record<string, string>> = {
-  openai: 'Set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server.',
-  anthropic: 'Set ANTHROPIC_API_KEY.',
-  ollama: 'Start Ollama, or set OLLAMA_BASE_URL.',
-};
-
 function notConnected(provider: string, wanted: string): AppError {
+  const kind = configurableKind(provider);
   return new AppError(
     'model_unavailable',
-    `The model "${wanted}" needs the provider "${provider}", which is not connected. ${howToConnect[provider] ?? ''}`.trim(),
+    `The model "${wanted}" needs the provider "${provider}", which is not connected. ${
+      kind === undefined ? '' : howToConnect(kind)
+    }`.trim(),
     { retryable: false, details: { provider } },
   );
 }
@@ -55,6 +52,9 @@ function splitName(name: string): readonly [provider: string, model: string] | u
   return slash <= 0 || slash === name.length - 1 ? undefined : [name.slice(0, slash), name.slice(slash + 1)];
 }
 
+/** Makers of models too: behind a proxy, `google/gemini-…` is a model of the default provider. */
+const namespaces: ReadonlySet<string> = new Set(['google', 'mistral', 'deepseek', 'cohere', 'local']);
+
 function named(provider: LLMProvider, model: string): ResolvedModel {
   return { provider, model, id: `${provider.name}/${model}` };
 }
@@ -64,15 +64,18 @@ function resolveName(name: string, rules: ModelRules): ResolvedModel {
   const parts = splitName(name);
   if (parts !== undefined) {
     const [prefix, model] = parts;
-    const provider = directory.get(prefix);
+    const kind = configurableKind(prefix);
+    const provider = directory.get(prefix) ?? (kind === undefined ? undefined : directory.get(kind));
     if (provider !== undefined) return named(provider, model);
-    if (howToConnect[prefix] !== undefined) throw notConnected(prefix, name);
+    if (kind !== undefined && !namespaces.has(kind)) throw notConnected(kind, name);
   }
   const ruled = prefixRule(name, rules.prefixes);
   if (ruled !== undefined) {
     const provider = directory.get(ruled);
     if (provider !== undefined) return named(provider, name);
-    throw howToConnect[ruled] === undefined ? unknownProvider(ruled, directory) : notConnected(ruled, name);
+    throw configurableKind(ruled) === undefined
+      ? unknownProvider(ruled, directory)
+      : notConnected(ruled, name);
   }
   const fallback = directory.get(rules.defaultProvider());
   if (fallback !== undefined && fallback.name !== offlineProviderName) {
@@ -86,9 +89,10 @@ function resolveName(name: string, rules: ModelRules): ResolvedModel {
     if (parts !== undefined && mistyped !== undefined) throw unknownProvider(parts[0], directory);
     return named(fallback, name);
   }
-  if (parts !== undefined) throw unknownProvider(parts[0], directory);
+  if (parts !== undefined && configurableKind(parts[0]) === undefined)
+    throw unknownProvider(parts[0], directory);
   // Whoever names a model does not want the offline assistant in its place.
-  throw notConnected('ollama', name);
+  throw notConnected(parts?.[0] ?? 'ollama', name);
 }
 
 function customProvider(reference: ModelReference, directory: ProviderDirectory): LLMProvider {
@@ -129,9 +133,9 @@ function resolveWithProvider(wanted: string, reference: ModelReference, rules: M
   }
   if (kind !== undefined && (kind === 'local' || Object.keys(config).length > 0))
     return named(directory.configured(kind, config), modelFor(kind));
-  const provider = directory.get(wanted);
-  if (provider !== undefined) return named(provider, modelFor(wanted));
-  if (howToConnect[wanted] !== undefined) throw notConnected(wanted, reference.name ?? 'default');
+  const provider = directory.get(wanted) ?? (kind === undefined ? undefined : directory.get(kind));
+  if (provider !== undefined) return named(provider, modelFor(provider.name));
+  if (kind !== undefined) throw notConnected(kind, reference.name ?? 'default');
   throw unknownProvider(wanted, directory);
 }
 

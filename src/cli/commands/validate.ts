@@ -23,8 +23,9 @@ export function registerValidate(program: Command, context: CliContext, services
       const options = command.optsWithGlobals<GlobalOptions>();
       const dir = folder === undefined ? findProjectDir(context, options) : path.resolve(context.cwd, folder);
       const environment = loadEnvironment({ env: context.env, workingDir: context.cwd, projectDir: dir });
-      const { definitions, problems } = await services.loadProject(dir, environment);
+      const { definitions, problems, notes = [] } = await services.loadProject(dir, environment);
       printProblems(context, outputFormat(options), dir, problems);
+      for (const note of notes) say(context, `note: ${note}`);
       failOnProblems(problems);
       say(context, `valid: ${counts(definitions)}`);
     });

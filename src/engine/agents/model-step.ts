@@ -25,6 +25,9 @@ export interface ModelStepResult {
   readonly finishReason: FinishReason;
   readonly model: string;
   readonly usage: Usage;
+  /** What the provider wants back with the answer in the next round. */
+  readonly reasoningParts?: ModelResponse['reasoningParts'];
+  readonly providerData?: ModelResponse['providerData'];
 }
 
 export interface ModelStep {
@@ -51,7 +54,9 @@ async function collect(
   let text = '';
   let reasoning = '';
   const toolCalls: ToolCall[] = [];
-  let end: Pick<ModelResponse, 'finishReason' | 'model' | 'usage'> | undefined;
+  let end:
+    | Pick<ModelResponse, 'finishReason' | 'model' | 'usage' | 'reasoningParts' | 'providerData'>
+    | undefined;
   for await (const event of events) {
     switch (event.type) {
       case 'text-delta':
@@ -75,8 +80,17 @@ async function collect(
   }
   if (end === undefined) throw new AppError('upstream_error', "the model's answer broke off");
   for (const event of step.announce(toolCalls)) io.emit(event);
-  const { finishReason, model, usage } = end;
-  return { text, reasoning, toolCalls, finishReason, model, usage };
+  const { finishReason, model, usage, reasoningParts, providerData } = end;
+  return {
+    text,
+    reasoning,
+    toolCalls,
+    finishReason,
+    model,
+    usage,
+    ...(reasoningParts === undefined ? {} : { reasoningParts }),
+    ...(providerData === undefined ? {} : { providerData }),
+  };
 }
 
 /** Asks the model once, as one journaled step. */

@@ -64,7 +64,9 @@ function assistant(result: ModelStepResult): ChatMessage {
     role: 'assistant',
     content: result.text,
     ...(result.reasoning === '' ? {} : { reasoning: result.reasoning }),
+    ...(result.reasoningParts === undefined ? {} : { reasoningParts: result.reasoningParts }),
     ...(result.toolCalls.length === 0 ? {} : { toolCalls: result.toolCalls }),
+    ...(result.providerData === undefined ? {} : { providerData: result.providerData }),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import { addAnthropicRoutes } from './anthropic/anthropic-routes.ts';
 import { createHttpApp } from './create-http-app.ts';
 import { guardRequests } from './guard-requests.ts';
 import type { HttpApp, RouteDeps } from './http-deps.ts';
 import { parseJsonBody } from './json-body.ts';
+import { addOllamaRoutes } from './ollama/ollama-routes.ts';
 import { addOpenApi } from './openapi.ts';
 import { addOpenAIRoutes } from './openai/openai-routes.ts';
 import { logRequests } from './request-log.ts';
@@ -13,6 +15,7 @@ import { addChatRoutes } from './routes/chat.ts';
 import { addDeadLetterRoutes } from './routes/dead-letters.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addLimitRoutes } from './routes/limits.ts';
 import { addRunEventRoutes } from './routes/run-events.ts';
 import { addRunHistoryRoutes } from './routes/run-history.ts';
 import { addRunRoutes } from './routes/runs.ts';
@@ -21,6 +24,7 @@ import { addScheduleRoutes } from './routes/schedules.ts';
 import { addSensorRoutes } from './routes/sensors.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addTeamRoutes } from './routes/teams.ts';
+import { addUsageRoutes } from './routes/usage.ts';
 import { addModelRouterRoutes } from './routes/model-router.ts';
 import { addWorkerRoutes } from './routes/workers.ts';
 import { addWorkflowRoutes } from './routes/workflows.ts';
@@ -74,9 +78,19 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addEventRoutes(app, deps);
   addDeadLetterRoutes(app, deps);
   addWorkerRoutes(app, deps);
+  addUsageRoutes(app, deps);
+  addLimitRoutes(app, deps);
   addModelRouterRoutes(app, deps);
   await app.register((scope, _options, done) => {
     addOpenAIRoutes(scope, deps);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    addAnthropicRoutes(scope, deps);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    addOllamaRoutes(scope, deps);
     done();
   });
   for (const addRoutes of deps.extraRoutes ?? []) {

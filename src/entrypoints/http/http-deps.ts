@@ -7,7 +7,8 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
-import type { ModelGateway, ModelList, ModelRouter } from '../../capabilities/models/index.ts';
+import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
+import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
@@ -30,6 +31,7 @@ import type {
   TargetKind,
   WorkflowDefinition,
 } from '../../protocol/index.ts';
+import type { ResponseStore } from './openai/responses/response-store.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
 /**
@@ -88,10 +90,24 @@ export interface HttpServerDeps {
   readonly apiKeys: ApiKeyStore;
   readonly authenticator: Authenticator;
   readonly models: Pick<ModelRouter, 'resolve' | 'stream' | 'complete' | 'listModels' | 'status'>;
+  /** What calls of models used. */
+  readonly usage: UsageReports;
+  /** Limits and budgets of those who call models. */
+  readonly limits: LimitDesk;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
-  /** Names that the model list gives to models, as it is now. */
-  readonly modelList: () => Pick<ModelList, 'groups' | 'aliases'>;
+  /** The Ollama that models can be pulled into; absent: none is connected. */
+  readonly localModels?: {
+    pullModel(
+      name: string,
+      onProgress: (progress: { readonly status: string }) => void,
+      options: { readonly signal: AbortSignal },
+    ): Promise<void>;
+  };
+  /** Answers that the Responses API can continue. */
+  readonly responses: ResponseStore;
+  /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */
+  readonly backgroundModel?: () => string | undefined;
   readonly health: HealthAggregator;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -162,6 +162,31 @@ export const configSchema = z.object({
     .string()
     .default('claude-sonnet-4-5')
     .describe('Model of Anthropic for agents that name none.'),
+  AZURE_OPENAI_API_KEY: optionalSecret.describe('Key for Azure OpenAI; needs AZURE_OPENAI_ENDPOINT.'),
+  AZURE_OPENAI_ENDPOINT: webAddress.describe(
+    'Resource of Azure OpenAI: https://NAME.openai.azure.com; its models are its deployments.',
+  ),
+  AZURE_OPENAI_API_VERSION: z
+    .string()
+    .optional()
+    .describe('Version of the Azure OpenAI API; 2024-10-21 when left out.'),
+  GEMINI_API_KEY: optionalSecret.describe('Key for Google (Gemini API).'),
+  MISTRAL_API_KEY: optionalSecret.describe('Key for Mistral.'),
+  GROQ_API_KEY: optionalSecret.describe('Key for Groq.'),
+  TOGETHER_API_KEY: optionalSecret.describe('Key for Together.'),
+  OPENROUTER_API_KEY: optionalSecret.describe('Key for OpenRouter.'),
+  DEEPSEEK_API_KEY: optionalSecret.describe('Key for DeepSeek.'),
+  XAI_API_KEY: optionalSecret.describe('Key for xAI.'),
+  COHERE_API_KEY: optionalSecret.describe('Key for Cohere.'),
+  JINA_API_KEY: optionalSecret.describe('Key for Jina.'),
+  VLLM_BASE_URL: webAddress.describe('vLLM server, with its /v1.'),
+  VLLM_API_KEY: optionalSecret.describe('Key for the vLLM server, if it asks for one.'),
+  LMSTUDIO_BASE_URL: webAddress.describe('LM Studio server, with its /v1.'),
+  AWS_REGION: z.string().optional().describe('Region of Amazon Bedrock.'),
+  AWS_BEARER_TOKEN_BEDROCK: optionalSecret.describe('API key for Amazon Bedrock; needs AWS_REGION.'),
+  AWS_ACCESS_KEY_ID: optionalSecret.describe('Access key for Amazon Bedrock, where there is no API key.'),
+  AWS_SECRET_ACCESS_KEY: optionalSecret.describe('Secret of the access key.'),
+  AWS_SESSION_TOKEN: optionalSecret.describe('Session token of a temporary access key.'),
   MODEL_TIMEOUT_SECONDS: z.coerce
     .number()
     .positive()

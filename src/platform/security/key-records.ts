@@ -1,8 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/index.ts';
-import type { Storage } from '../storage/index.ts';
+import type { Selectable } from 'kysely';
+import type { ApiKeysTable, Storage } from '../storage/index.ts';
 import { permissionScopes, type Scope } from '../../protocol/index.ts';
 import { digestOf, lookupOf } from './api-key.ts';
+import type { KeyAttributes } from './principals.ts';
 
 /** How long a look into the database counts: the time within which a key revoked elsewhere is refused. */
 const freshMs = 1000;
@@ -22,6 +24,7 @@ interface KeyRecord {
   readonly scope: Scope;
   readonly expiresAtMs: number | null;
   readonly revoked: boolean;
+  readonly attributes: KeyAttributes;
   lastUsedAtMs: number;
 }
 
@@ -30,12 +33,20 @@ interface Cached {
   readonly record: Promise<KeyRecord | undefined>;
 }
 
+const keyPrincipal = /^key:(.+)$/;
+
 const noHash = Buffer.alloc(32);
+
+/** What a row of a key says of those who hold it. */
+export function attributesOf(row: Selectable<ApiKeysTable>): KeyAttributes {
+  return { name: row.name, team: row.team, user: row.user_name, tags: row.tags, models: row.models };
+}
 
 /** Keys as they are checked on each request: read from the database at most once a second each. */
 export class KeyRecords {
   readonly #storage: Storage;
   readonly #clock: Clock;
+  /** By the public part of the key, and by `id:<id>`. */
   readonly #cache = new Map<string, Cached>();
 
   constructor(deps: { storage: Storage; clock: Clock }) {
@@ -61,6 +72,14 @@ export class KeyRecords {
     return record !== undefined && this.#isUsable(record);
   }
 
+  /** What the key of a principal says; `undefined` unless it is one of the tenant's. */
+  async attributes(scope: Pick<Scope, 'tenant' | 'principal'>): Promise<KeyAttributes | undefined> {
+    const id = keyPrincipal.exec(scope.principal)?.[1];
+    if (id === undefined) return undefined;
+    const record = await this.#cached(`id:${id}`, () => this.#read('id', id));
+    return record?.scope.tenant === scope.tenant ? record.attributes : undefined;
+  }
+
   /** Makes the next check look into the database. */
   forget(lookup: string): void {
     this.#cache.delete(lookup);
@@ -71,24 +90,35 @@ export class KeyRecords {
   }
 
   #find(lookup: string): Promise<KeyRecord | undefined> {
-    const now = this.#clock.now();
-    const cached = this.#cache.get(lookup);
-    if (cached !== undefined && now - cached.atMs < freshMs) return cached.record;
-    const record = this.#read(lookup);
+    return this.#cached(lookup, async () => {
+      const record = await this.#read('lookup', lookup);
+      // Whoever shows a key is asked for what it says in the next moment.
+      if (record !== undefined) this.#keep(`id:${record.id}`, Promise.resolve(record));
+      return record;
+    });
+  }
+
+  #cached(name: string, read: () => Promise<KeyRecord | undefined>): Promise<KeyRecord | undefined> {
+    const cached = this.#cache.get(name);
+    if (cached !== undefined && this.#clock.now() - cached.atMs < freshMs) return cached.record;
+    return this.#keep(name, read());
+  }
+
+  #keep(name: string, record: Promise<KeyRecord | undefined>): Promise<KeyRecord | undefined> {
     const oldest = this.#cache.keys().next().value;
     if (this.#cache.size >= mostCached && oldest !== undefined) this.#cache.delete(oldest);
-    this.#cache.set(lookup, { atMs: now, record });
+    this.#cache.set(name, { atMs: this.#clock.now(), record });
     record.catch(() => {
-      if (this.#cache.get(lookup)?.record === record) this.#cache.delete(lookup);
+      if (this.#cache.get(name)?.record === record) this.#cache.delete(name);
     });
     return record;
   }
 
-  async #read(lookup: string): Promise<KeyRecord | undefined> {
+  async #read(column: 'id' | 'lookup', value: string): Promise<KeyRecord | undefined> {
     const row = await this.#storage.db
       .selectFrom('api_keys')
-      .select(['id', 'tenant', 'hash', 'scopes', 'expires_at', 'revoked_at', 'last_used_at'])
-      .where('lookup', '=', lookup)
+      .selectAll()
+      .where(column, '=', value)
       .executeTakeFirst();
     if (row === undefined) return undefined;
     return {
@@ -101,6 +131,7 @@ export class KeyRecords {
       },
       expiresAtMs: row.expires_at?.getTime() ?? null,
       revoked: row.revoked_at !== null,
+      attributes: attributesOf(row),
       lastUsedAtMs: row.last_used_at?.getTime() ?? 0,
     };
   }

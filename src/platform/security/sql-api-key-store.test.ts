@@ -105,6 +105,52 @@ describe('SqlApiKeyStore', () => {
     await expect(store.revoke(admin, 'key_none')).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it('tells who is behind a key, to its own tenant only', async () => {
+    const attributes = { team: 'red', user: 'ann', tags: ['eu'], models: ['gpt-*'] };
+    const { id } = await store.create(admin, { name: 'bot', scopes: ['agents:read'], attributes });
+    const principal = `key:${id}`;
+    expect((await store.list(admin))[0]).toMatchObject({ id, name: 'bot', ...attributes });
+    expect(await elsewhere.attributes({ tenant: 'default', principal })).toEqual({
+      name: 'bot',
+      ...attributes,
+    });
+    expect(await elsewhere.attributes({ tenant: 'other', principal })).toBeUndefined();
+    expect(await elsewhere.attributes({ tenant: 'default', principal: 'key:none' })).toBeUndefined();
+    expect(await elsewhere.attributes({ tenant: 'default', principal: 'user:ann' })).toBeUndefined();
+    const plain = await store.create(admin, { name: 'plain', scopes: ['agents:read'] });
+    expect(plain).toMatchObject({ team: null, user: null, tags: [], models: null });
+  });
+
+  it('asks once a second who is behind a key, and not at all after it was shown', async () => {
+    const { id, key } = await store.create(admin, { name: 'bot', scopes: ['agents:read'] });
+    const scope = { tenant: 'default', principal: `key:${id}` };
+    await store.verify(key);
+    await storage.db.deleteFrom('api_keys').execute();
+    expect(await store.attributes(scope)).toBeDefined();
+    await clock.advance(1000);
+    expect(await store.attributes(scope)).toBeUndefined();
+  });
+
+  it('gives no key models that its creator may not use', async () => {
+    const { id } = await store.create(admin, {
+      name: 'team',
+      scopes: ['keys:admin'],
+      attributes: { models: ['gpt-*', 'chat'] },
+    });
+    const creator: Scope = { tenant: 'default', principal: `key:${id}`, scopes: ['keys:admin'] };
+    const modelsOf = async (models?: readonly string[]) =>
+      (
+        await store.create(creator, {
+          name: 'x',
+          scopes: ['keys:admin'],
+          ...(models === undefined ? {} : { attributes: { models } }),
+        })
+      ).models;
+    expect(await modelsOf()).toEqual(['gpt-*', 'chat']);
+    expect(await modelsOf(['gpt-5*', 'chat'])).toEqual(['gpt-5*', 'chat']);
+    await expect(modelsOf(['*'])).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   it('knows the admin key of the configuration, and no longer an earlier one', async () => {
     const [first, second] = [`a33_${'first-'.repeat(4)}`, `a33_${'second-'.repeat(4)}`];
     await store.ensureAdminKey(systemScope, { key: first, configured: true });

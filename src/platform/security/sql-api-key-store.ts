@@ -1,10 +1,10 @@
 import type { Selectable } from 'kysely';
-import { AppError, type Clock, type IdGenerator } from '../../base/index.ts';
+import { AppError, fitsPattern, type Clock, type IdGenerator } from '../../base/index.ts';
 import { hasScope, permissionScopes, type PermissionScope, type Scope } from '../../protocol/index.ts';
 import type { ApiKeysTable, Executor, Storage } from '../storage/index.ts';
 import { digestOf, hintOf, mintApiKey, requireLookup } from './api-key.ts';
-import { KeyRecords, type VerifiedKey } from './key-records.ts';
-import type { ApiKeyStore, ApiKeyView } from './principals.ts';
+import { attributesOf, KeyRecords, type VerifiedKey } from './key-records.ts';
+import type { ApiKeyStore, ApiKeyView, KeyAttributes } from './principals.ts';
 
 const dayMs = 86_400_000;
 /** `created_by` of keys that come from the configuration. */
@@ -16,6 +16,7 @@ interface NewKey {
   readonly createdBy: string;
   readonly expiresAt: Date | null;
   readonly key: string;
+  readonly attributes?: Partial<Omit<KeyAttributes, 'name'>> | undefined;
 }
 
 function isoTime(time: Date | null): string | null {
@@ -25,7 +26,7 @@ function isoTime(time: Date | null): string | null {
 function toView(row: Selectable<ApiKeysTable>): ApiKeyView {
   return {
     id: row.id,
-    name: row.name,
+    ...attributesOf(row),
     hint: hintOf(row.lookup),
     scopes: permissionScopes.filter((scope) => row.scopes.includes(scope)),
     createdAt: row.created_at.toISOString(),
@@ -51,7 +52,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
 
   async create(
     scope: Scope,
-    request: { name: string; scopes: readonly PermissionScope[]; expiresInDays?: number },
+    request: Parameters<ApiKeyStore['create']>[1],
   ): Promise<ApiKeyView & { readonly key: string }> {
     const beyond = request.scopes.filter((wanted) => !hasScope(scope, wanted));
     if (beyond.length > 0) {
@@ -60,6 +61,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
         `a key cannot be given what its creator does not have: ${beyond.join(', ')}`,
       );
     }
+    const models = await this.#modelsFor(scope, request.attributes?.models ?? null);
     const { expiresInDays } = request;
     const key = mintApiKey();
     const row = await this.#insert(this.#storage.db, scope.tenant, {
@@ -68,6 +70,7 @@ export class SqlApiKeyStore implements ApiKeyStore {
       createdBy: scope.principal,
       expiresAt: expiresInDays === undefined ? null : new Date(this.#clock.now() + expiresInDays * dayMs),
       key,
+      attributes: { ...request.attributes, models },
     });
     if (row === undefined) throw new AppError('conflict', 'the new key met an existing one; try again');
     return { ...toView(row), key };
@@ -129,6 +132,10 @@ export class SqlApiKeyStore implements ApiKeyStore {
     this.#records.forget(lookup);
   }
 
+  attributes(scope: Pick<Scope, 'tenant' | 'principal'>): Promise<KeyAttributes | undefined> {
+    return this.#records.attributes(scope);
+  }
+
   /** The key behind a credential when it may be used now. */
   verify(key: string): Promise<VerifiedKey | undefined> {
     return this.#records.verify(key);
@@ -139,12 +146,25 @@ export class SqlApiKeyStore implements ApiKeyStore {
     return this.#records.isUsable(lookup);
   }
 
+  /** The models of a new key: no others than its creator's. */
+  async #modelsFor(scope: Scope, wanted: readonly string[] | null): Promise<readonly string[] | null> {
+    const own = (await this.attributes(scope))?.models ?? null;
+    if (own === null || wanted === null) return wanted ?? own;
+    const beyond = wanted.filter((name) => !own.some((pattern) => fitsPattern(pattern, name)));
+    if (beyond.length === 0) return wanted;
+    throw new AppError(
+      'forbidden',
+      `a key cannot be given models that its creator may not use: ${beyond.join(', ')}`,
+    );
+  }
+
   /** Stores a key unless one with its public part is there. */
   #insert(
     executor: Executor,
     tenant: string,
     request: NewKey,
   ): Promise<Selectable<ApiKeysTable> | undefined> {
+    const { team = null, user = null, tags = [], models = null } = request.attributes ?? {};
     return executor
       .insertInto('api_keys')
       .values({
@@ -159,6 +179,10 @@ export class SqlApiKeyStore implements ApiKeyStore {
         expires_at: request.expiresAt,
         revoked_at: null,
         last_used_at: null,
+        team,
+        user_name: user,
+        tags: JSON.stringify(tags),
+        models: models === null ? null : JSON.stringify(models),
       })
       .onConflict((conflict) => conflict.column('lookup').doNothing())
       .returningAll()

@@ -24,12 +24,14 @@ import type {
 import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
 import type { LedgerBudgetsTable, LedgerReservationsTable, LedgerSubjectsTable } from './ledger-tables.ts';
 import type { ModelLimitsRevisionTable, ModelLimitsTable, ModelUsageTable } from './usage-tables.ts';
+import type { ModelResponsesTable } from './responses-table.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export type * from './automation-tables.ts';
 export type { JsonColumn } from './columns.ts';
 export type * from './ledger-tables.ts';
 export type * from './usage-tables.ts';
+export type { ModelResponsesTable } from './responses-table.ts';
 export type { WorkersTable } from './workers-table.ts';
 
 /** One accepted request. Its unique (tenant, source, dedupe_key) makes a second delivery the same request. */
@@ -322,6 +324,7 @@ export interface Database {
   model_limits_revision: ModelLimitsRevisionTable;
   channel_state: ChannelStateTable;
   workers: WorkersTable;
+  model_responses: ModelResponsesTable;
   blobs: BlobsTable;
   ledger_subjects: LedgerSubjectsTable;
   ledger_budgets: LedgerBudgetsTable;

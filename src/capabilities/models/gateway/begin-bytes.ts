@@ -10,6 +10,8 @@ import type { ByteAnswer } from './pass-context.ts';
 const includesUsage = ({ json }: WireRequest): boolean =>
   isJsonObject(json['stream_options']) && json['stream_options']['include_usage'] === true;
 
+export type { ByteAnswer };
+
 /**
  * Sends a request on as it is. Resolves when the answer has really begun: with its first event, or, where it is no stream,
  * with all of it. An upstream that answers with an error report, a page or nothing at all rejects, whatever its status

@@ -1,5 +1,5 @@
 import { toAppError } from '../../../base/index.ts';
-import { readWireJson } from '../providers/read-wire-json.ts';
+import { readWireJson, usageOfTail } from '../providers/read-wire-json.ts';
 import { brokenAnswer } from '../providers/wire-error.ts';
 import type { Begun } from '../router/index.ts';
 import { insteadOfAnswer, type ByteAnswer, type PassContext } from './pass-context.ts';
@@ -50,7 +50,7 @@ function passLong(
   const { promise: done, resolve } = Promise.withResolvers<Awaited<ByteAnswer['done']>>();
   let tail = begin.at(-1) ?? Buffer.alloc(0);
   const end = (status: string): void => {
-    const usage = status === 'ok' ? readWireJson(wire.shape, tail).usage : undefined;
+    const usage = status === 'ok' ? usageOfTail(wire.shape, tail) : undefined;
     resolve({
       status,
       usage: usage ?? { inputTokens: inputTokens(), outputTokens: 0, costUsd: null },

@@ -1,5 +1,5 @@
 import { AppError, type Json } from '../../../base/index.ts';
-import type { AdmissionRequest, CallerDirectory } from '../../accounting/index.ts';
+import type { AdmissionRequest, CallerDirectory, ModelCaller } from '../../accounting/index.ts';
 import { estimateTokens } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
 import type { Deployment, DispatchRequest, FallbackTarget } from '../router/index.ts';
@@ -63,13 +63,22 @@ export async function prepareCall(
   const inputTokens = (): number =>
     (estimated ??= estimateTokens(wire?.json ?? (call.request().messages as unknown as Json)));
   let bytes: number | undefined;
-  const user = caller.user ?? attributes.user;
+  // A key that is bound to a user speaks for nobody else.
+  const user = attributes.user ?? caller.user;
+  const knownCaller: ModelCaller =
+    user === caller.user && attributes.tags.length === 0
+      ? caller
+      : {
+          ...caller,
+          ...(user === undefined ? {} : { user }),
+          tags: [...new Set([...attributes.tags, ...(caller.tags ?? [])])],
+        };
   const failFirst = routing?.failFirst;
   return {
     model,
     inputTokens,
     dispatch: {
-      caller: user === undefined ? caller : { ...caller, user },
+      caller: knownCaller,
       target,
       operation,
       stream,
@@ -83,7 +92,7 @@ export async function prepareCall(
       get maxOutputTokens() {
         return wire === undefined ? call.request().settings?.maxTokens : outputBound(wire.json);
       },
-      tags: [...attributes.tags, ...(caller.tags ?? [])],
+      tags: knownCaller.tags ?? [],
       ...(fallbacks === undefined ? {} : { fallbacks }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),

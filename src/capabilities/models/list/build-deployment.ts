@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
-import { AppError, canonicalJson, type JsonObject } from '../../../base/index.ts';
+import { AppError, type JsonObject } from '../../../base/index.ts';
 import type { ModelPrice, SubjectLimits } from '../../accounting/index.ts';
 import type { LLMProvider } from '../provider.ts';
 import type { Deployment, DeploymentTimeouts } from '../router/deployment.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { placeText } from './location.ts';
 import type { ListedDeployment } from './model-list-part.ts';
-import type { ReferenceResolver } from './references.ts';
+import type { ProviderCache } from './provider-cache.ts';
+import { referencesIn, type ReferenceResolver } from './references.ts';
 import type { SecretReader } from './secret-reader.ts';
-
-/** Builds the provider of a kind from settings whose references are resolved. Errors: `invalid_definition`, `not_found`. */
-export type BuildProvider = (kind: string, settings: Readonly<Record<string, unknown>>) => LLMProvider;
 
 /** What deployments are made with. */
 export interface DeploymentParts {
@@ -29,6 +27,8 @@ export interface BuiltDeployment {
   readonly host: string | undefined;
   /** References that its credentials are made from. */
   readonly references: readonly string[];
+  /** Changes with anything of it, its secrets included. */
+  readonly fingerprint: string;
   /** Some of them came from the store of secrets. */
   readonly readsSecrets: boolean;
 }
@@ -38,32 +38,6 @@ type Written<T> = { [K in keyof T]?: T[K] | undefined };
 /** Without the fields that are `undefined`. */
 const present = <T extends object>(value: Written<T>): T =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as T;
-
-/** Providers by kind and settings, built once. */
-export class ProviderCache {
-  readonly #build: BuildProvider;
-  readonly #old = new Map<string, LLMProvider>();
-  readonly #used = new Map<string, LLMProvider>();
-
-  constructor(build: BuildProvider, previous?: ProviderCache) {
-    this.#build = build;
-    for (const [key, provider] of previous?.all ?? []) this.#old.set(key, provider);
-  }
-
-  /** Those of this list, and those of the list before that may still be asked for. */
-  get all(): ReadonlyMap<string, LLMProvider> {
-    return this.#used;
-  }
-
-  get(kind: string, settings: JsonObject): LLMProvider {
-    const key = createHash('sha256')
-      .update(canonicalJson([kind, settings]))
-      .digest('base64');
-    const provider = this.#used.get(key) ?? this.#old.get(key) ?? this.#build(kind, settings);
-    this.#used.set(key, provider);
-    return provider;
-  }
-}
 
 /** Names under which the settings of a provider hold its address. */
 const addressNames = ['base_url', 'baseUrl', 'baseURL', 'api_base', 'endpoint'];
@@ -106,6 +80,7 @@ export async function buildDeployment(
     }),
     { variables },
   );
+  if (spec.apiKey !== undefined && referencesIn(spec.apiKey).length === 0) parts.resolver.tell(spec.apiKey);
   const settings = { ...(secret.value as JsonObject), ...(plain.value as JsonObject) };
   const problems = [listed.problem, ...plain.problems, ...secret.problems].filter((one) => one !== undefined);
   const address = addressNames
@@ -120,7 +95,11 @@ export async function buildDeployment(
       problems.push(`secrets of ${secretProvider} may not be sent to ${host}`);
   }
   const problem = problems.length === 0 ? undefined : problems.join('; ');
-  const providerOf = (kind: string) => (): LLMProvider => {
+  const providerOf = (kind: string): (() => LLMProvider) => {
+    let provider: LLMProvider | undefined;
+    return () => (provider ??= build(kind));
+  };
+  const build = (kind: string): LLMProvider => {
     if (problem !== undefined)
       throw new AppError(
         'model_unavailable',
@@ -177,6 +156,7 @@ export async function buildDeployment(
     problem,
     host,
     references: secret.references.map((one) => one.text),
+    fingerprint: fingerprintOf([id, spec, listed.baseModel, settings, problem]),
     readsSecrets: secret.references.some((one) => one.secretProvider !== undefined),
   };
 }

@@ -1,17 +1,14 @@
 import { didYouMean, type Clock, type Environment } from '../../../base/index.ts';
 import type { ModelPrice } from '../../accounting/index.ts';
 import type { Deployment, ModelList } from '../router/deployment.ts';
-import {
-  buildDeployment,
-  ProviderCache,
-  type BuildProvider,
-  type BuiltDeployment,
-} from './build-deployment.ts';
+import { buildDeployment, type BuiltDeployment } from './build-deployment.ts';
 import { checkNames } from './check-names.ts';
 import { deploymentIds } from './deployment-id.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { placeText, type ModelListFault } from './location.ts';
 import { mergeParts } from './merge-parts.ts';
 import type { ListedDeployment, ModelListPart } from './model-list-part.ts';
+import { ProviderCache, type BuildProvider } from './provider-cache.ts';
 import { ReferenceResolver } from './references.ts';
 import { routerSettings } from './router-settings.ts';
 import { createEnvironmentSecrets, type SecretReader } from './secret-reader.ts';
@@ -44,12 +41,14 @@ export interface BuiltModelList {
   readonly hosts: readonly string[];
   /** True where something came from the store of secrets and may change there. */
   readonly usesSecrets: boolean;
+  /** Equal for lists that do the same. */
+  readonly fingerprint: string;
 }
 
 /** Memory that outlives one list: providers that were built, secrets that were read. */
 export interface ModelListMemory {
   readonly resolver: ReferenceResolver;
-  providers: ProviderCache;
+  readonly providers: ProviderCache;
 }
 
 /** What is kept from one list to the next. */
@@ -86,7 +85,6 @@ export async function createModelList(
   memory: ModelListMemory = createModelListMemory(deps),
 ): Promise<BuiltModelList> {
   const merged = mergeParts(parts);
-  const providers = new ProviderCache(deps.buildProvider, memory.providers);
   const secrets = deps.secrets ?? createEnvironmentSecrets(deps.environment);
   const notes: string[] = [...merged.notes];
   const named = [...merged.groups].map(([group, listed]) => ({
@@ -116,7 +114,7 @@ export async function createModelList(
         buildDeployment(group, ids[index] ?? '', one, {
           resolver: memory.resolver,
           secrets,
-          providers,
+          providers: memory.providers,
           priceOf: deps.priceOf ?? (() => undefined),
         }),
       ),
@@ -138,21 +136,28 @@ export async function createModelList(
     );
   }
   notes.push(...wanderingKeys(built));
-  memory.providers = providers;
-  const hasForeignFile = parts.some((part) => part.lenient);
+  const settings = routerSettings(names.router, {
+    timeoutMs: deps.timeoutMs ?? 120_000,
+    preCallChecks: !parts.some((part) => part.lenient),
+  });
   return {
     list: {
       groups,
       aliases: names.aliases,
       deployments,
-      settings: routerSettings(names.router, {
-        timeoutMs: deps.timeoutMs ?? 120_000,
-        preCallChecks: !hasForeignFile,
-      }),
+      settings,
       notes,
     },
     faults: [...merged.faults, ...names.faults],
     hosts: [...new Set(built.flatMap((one) => one.host ?? []))],
+    fingerprint: fingerprintOf([
+      [...groups.keys()],
+      built.map((one) => one.fingerprint),
+      [...names.aliases],
+      names.router,
+      settings.preCallChecks,
+      notes,
+    ]),
     usesSecrets: built.some((one) => one.readsSecrets),
   };
 }

@@ -35,7 +35,8 @@ export function deploymentIds(group: string, deployments: readonly ListedDeploym
     const base = bases[index] ?? '';
     const isAlone = bases.filter((other) => other === base).length === 1;
     const hash = isAlone ? base : hashOf(everythingOf(group, one));
-    const id = `${one.spec.provider.replaceAll(/[^A-Za-z0-9_.-]/g, '_')}-${hash}`;
+    const kind = one.spec.provider === '*' ? 'any' : one.spec.provider.replaceAll(/[^A-Za-z0-9_.-]/g, '_');
+    const id = `${kind}-${hash}`;
     const count = (seen.get(id) ?? 0) + 1;
     seen.set(id, count);
     return count === 1 ? id : `${id}-${count}`;

@@ -1,7 +1,6 @@
-export * from './create-model-list.ts';
-export type { BuildProvider } from './build-deployment.ts';
+export { createModelList, type BuiltModelList, type ModelListDeps } from './create-model-list.ts';
 export type { Location, ModelListFault } from './location.ts';
-export * from './model-list-part.ts';
-export * from './secret-reader.ts';
-export { readLiteLlm } from './litellm/read-litellm.ts';
+export type { ModelDefinition } from './model-list-part.ts';
 export * from './model-list-source.ts';
+export type { BuildProvider } from './provider-cache.ts';
+export * from './secret-reader.ts';

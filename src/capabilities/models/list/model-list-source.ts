@@ -1,4 +1,5 @@
 import { canonicalJson, type Clock, type Logger, type Service } from '../../../base/index.ts';
+import { priceOf, type ModelPrice } from '../../accounting/index.ts';
 import type { ModelList } from '../router/deployment.ts';
 import {
   createModelList,
@@ -6,6 +7,7 @@ import {
   type BuiltModelList,
   type ModelListDeps,
 } from './create-model-list.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { readLiteLlm, type ReadLiteLlm } from './litellm/read-litellm.ts';
 import type { ModelListFault } from './location.ts';
 import { partOfDefinition, type ModelDefinition } from './model-list-part.ts';
@@ -18,6 +20,8 @@ export interface ModelSources {
   readonly definitions: readonly ModelDefinition[];
   /** The LiteLLM configuration, relative to the project, with where it is named. */
   readonly litellm: string | undefined;
+  /** Prices of the project by model or `provider/model`; they stand before the table. */
+  readonly prices?: Readonly<Record<string, ModelPrice>>;
 }
 
 /**
@@ -70,11 +74,17 @@ export async function readModelList(
       ? undefined
       : await readLiteLlm({ dir, file: sources.litellm, environment, registered: deps.providers?.() ?? [] });
   const parts = sources.definitions.map(partOfDefinition);
-  const built = await createModelList(foreign === undefined ? parts : [...parts, foreign.part], deps, memory);
+  const { prices = {} } = sources;
+  const built = await createModelList(
+    foreign === undefined ? parts : [...parts, foreign.part],
+    { priceOf: (provider, model) => priceOf(provider, model, prices), ...deps },
+    memory,
+  );
   return {
     ...built,
     faults: [...(foreign?.faults ?? []), ...built.faults],
     files: foreign?.files ?? [],
+    fingerprint: fingerprintOf([built.fingerprint, prices]),
   };
 }
 
@@ -123,7 +133,7 @@ export function createModelListSource(deps: ModelListSourceDeps): ModelListSourc
     const isFirst = built === undefined;
     if (faults.length > 0 && !isFirst) {
       logger.warn({ faults: faults.length }, 'the model list stays as it was');
-    } else {
+    } else if (isFirst || built?.fingerprint !== fresh.fingerprint) {
       const before = list.notes;
       built = fresh;
       ({ list } = fresh);

@@ -98,7 +98,18 @@ export class ReferenceResolver {
       );
       return Object.fromEntries(await Promise.all(entries));
     };
-    return { value: await visit(value), references, problems: [...new Set(problems)] };
+    const resolved = await visit(value);
+    // Whatever came first: the same text makes the same list.
+    return {
+      value: resolved,
+      references: references.toSorted((one, two) => (one.text < two.text ? -1 : 1)),
+      problems: [...new Set(problems)].toSorted(),
+    };
+  }
+
+  /** Tells a secret that is written out. */
+  tell(value: string): void {
+    this.#onSecret(value);
   }
 
   /** `OPENAI_API_KEY` is the secret `openai:api_key` where there is one, else the variable. */

@@ -1,5 +1,6 @@
 import type {
   LanguageModelV4Content,
+  LanguageModelV4File,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
@@ -52,6 +53,12 @@ export function callData(metadata: unknown): { providerData?: JsonObject } {
   return providerData === undefined ? {} : { providerData };
 }
 
+function urlOf({ data, mediaType }: LanguageModelV4File): string {
+  if (data.type === 'url') return data.url.href;
+  const base64 = typeof data.data === 'string' ? data.data : Buffer.from(data.data).toString('base64');
+  return `data:${mediaType};base64,${base64}`;
+}
+
 /** Gathers what an answer carries beside its text and calls: signatures, sources, pictures. */
 export class AnswerGatherer {
   readonly #reasoning = new Map<string, { text: string; data: JsonObject | undefined }>();
@@ -60,41 +67,27 @@ export class AnswerGatherer {
   #textData: JsonObject | undefined;
 
   take(part: Part): void {
-    switch (part.type) {
-      case 'reasoning':
-        this.#think(`whole ${this.#reasoning.size}`, part.text, part.providerMetadata);
-        break;
-      case 'reasoning-start':
-      case 'reasoning-end':
-        this.#think(part.id, '', part.providerMetadata);
-        break;
-      case 'reasoning-delta':
-        this.#think(part.id, part.delta, part.providerMetadata);
-        break;
-      case 'text':
-      case 'text-start':
-      case 'text-delta':
-      case 'text-end':
-        if (part.providerMetadata !== undefined)
-          this.#textData = merged(this.#textData, dataOf(part.providerMetadata));
-        break;
-      case 'source':
-        if (part.sourceType === 'url')
-          this.#annotations.push({
-            type: 'url_citation',
-            url_citation: { url: part.url, title: part.title ?? part.url },
-          });
-        break;
-      case 'file': {
-        const { data, mediaType } = part;
-        const url =
-          data.type === 'url'
-            ? data.url.href
-            : `data:${mediaType};base64,${typeof data.data === 'string' ? data.data : Buffer.from(data.data).toString('base64')}`;
-        this.#images.push({ type: 'image_url', image_url: { url } });
-        break;
-      }
-      default:
+    if (part.type === 'reasoning')
+      this.#think(`whole ${this.#reasoning.size}`, part.text, part.providerMetadata);
+    else if (part.type === 'reasoning-start' || part.type === 'reasoning-end')
+      this.#think(part.id, '', part.providerMetadata);
+    else if (part.type === 'reasoning-delta') this.#think(part.id, part.delta, part.providerMetadata);
+    else if (
+      part.type === 'text' ||
+      part.type === 'text-start' ||
+      part.type === 'text-delta' ||
+      part.type === 'text-end'
+    ) {
+      if (part.providerMetadata !== undefined)
+        this.#textData = merged(this.#textData, dataOf(part.providerMetadata));
+    } else if (part.type === 'source') {
+      if (part.sourceType === 'url')
+        this.#annotations.push({
+          type: 'url_citation',
+          url_citation: { url: part.url, title: part.title ?? part.url },
+        });
+    } else if (part.type === 'file') {
+      this.#images.push({ type: 'image_url', image_url: { url: urlOf(part) } });
     }
   }
 

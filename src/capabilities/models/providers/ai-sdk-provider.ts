@@ -58,6 +58,11 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
   const who = `${upstream.label} at ${upstream.address}`;
   const readExtras = deps.readExtras ?? ((): AnswerExtras => ({}));
   const cutOff = (): AppError => new AppError('upstream_error', `${who} cut its answer off.`);
+  /** An answer that was refused as a whole goes to another model; one that was cut short is an answer. */
+  const blocked = (): AppError =>
+    new AppError('content_blocked', `${who} gave no answer: its content policy forbids it.`, {
+      details: { provider: upstream.label },
+    });
 
   async function complete(request: ModelRequest, limits: CallLimits): Promise<ModelResponse> {
     const { model, options } = await deps.prepare(request);
@@ -78,6 +83,7 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
     }
     const finishReason = toFinishReason(result.finishReason, toolCalls.length > 0);
     if (finishReason === undefined) throw cutOff();
+    if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) throw blocked();
     return {
       text,
       toolCalls,
@@ -91,13 +97,14 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
 
   interface StreamState {
     calledTools: boolean;
+    said: boolean;
     model: string;
     readonly gatherer: AnswerGatherer;
   }
 
   /** One part of the SDK's stream as our event; `undefined` for what does not concern us. */
   function toEvent(part: LanguageModelV4StreamPart, state: StreamState): ModelEvent | undefined {
-    state.gatherer.take(part as Parameters<AnswerGatherer['take']>[0]);
+    state.gatherer.take(part);
     if (part.type === 'text-delta')
       return part.delta === '' ? undefined : { type: 'text-delta', text: part.delta };
     if (part.type === 'reasoning-delta')
@@ -112,6 +119,7 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
     if (part.type === 'finish') {
       const finishReason = toFinishReason(part.finishReason, state.calledTools);
       if (finishReason === undefined) throw cutOff();
+      if (finishReason === 'content-filter' && !state.said) throw blocked();
       return {
         type: 'finish',
         finishReason,
@@ -138,6 +146,7 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
       const reader = result.stream.getReader();
       const state: StreamState = {
         calledTools: false,
+        said: false,
         model: request.model,
         gatherer: new AnswerGatherer(),
       };
@@ -148,6 +157,7 @@ export function createAiSdkProvider(deps: AiSdkProviderDeps): LLMProvider {
         if (value.type !== 'stream-start' && value.type !== 'response-metadata') limits.touch();
         const event = toEvent(value, state);
         if (event === undefined) continue;
+        if (event.type !== 'reasoning-delta') state.said = true;
         yield event;
         if (event.type === 'finish') return;
       }

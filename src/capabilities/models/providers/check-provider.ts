@@ -14,8 +14,10 @@ function providerFaults(candidate: unknown): string[] {
   for (const method of methods) {
     if (typeof provider[method] !== 'function') faults.push(`the method \`${method}\` is missing`);
   }
-  if (provider.embed !== undefined && typeof provider.embed !== 'function')
-    faults.push('`embed` must be a method');
+  for (const method of ['embed', 'rerank', 'forward'] as const) {
+    if (provider[method] !== undefined && typeof provider[method] !== 'function')
+      faults.push(`\`${method}\` must be a method`);
+  }
   const stated = provider.capabilities as Partial<Record<string, unknown>> | null | undefined;
   if (stated === null || typeof stated !== 'object') faults.push('`capabilities` is missing');
   else {

@@ -1,9 +1,25 @@
-import { AppError, resolveReferences, type Clock, type Environment, type Json } from '../../../base/index.ts';
+import { AppError, type Clock, type Environment } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
+import { createAzureProvider } from './azure-provider.ts';
+import { createBedrockProvider } from './bedrock-provider.ts';
+import { createCohereProvider } from './cohere-provider.ts';
+import { createGoogleProvider } from './google-provider.ts';
 import { createOllamaProvider } from './ollama-provider.ts';
 import { createOpenAICompatibleProvider } from './openai-compatible-provider.ts';
+import { addressVariablesOf, firstSet, keyVariablesOf, type ProviderKind } from './provider-kinds.ts';
+import { presetOf } from './provider-presets.ts';
+import {
+  addressSetting,
+  headerSettings,
+  resolveSettings,
+  textSetting,
+  thinkSetting,
+  type ProviderSettings,
+} from './provider-settings.ts';
 import type { LLMProvider } from '../provider.ts';
+
+export { configurableKind, configurableKinds } from './provider-kinds.ts';
 
 /** What every provider is built with. */
 export interface ProviderParts {
@@ -12,7 +28,7 @@ export interface ProviderParts {
   readonly request?: EgressClient['request'];
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** What `${NAME}` in a definition's settings stands for. */
+  /** What `${NAME}` in a definition's settings stands for, and where the keys of the services are. */
   readonly environment: Environment;
   /** Keys and addresses of the environment, used where a definition gives none of its own. */
   readonly defaults: {
@@ -22,124 +38,193 @@ export interface ProviderParts {
   };
 }
 
-type Settings = Readonly<Record<string, unknown>>;
-
-function textSetting(settings: Settings, ...names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = settings[name];
-    if (value === undefined || value === null || value === '') continue;
-    if (typeof value !== 'string')
-      throw new AppError('invalid_definition', `spec.model.config.${name} must be a text.`);
-    return value;
-  }
-  return undefined;
+interface Place {
+  /** From the settings, else from the environment, else the service's own. */
+  readonly baseUrl?: string;
+  /** A key of the environment belongs to the address of the environment; it never goes to another one. */
+  readonly apiKey?: string;
 }
 
-function addressSetting(settings: Settings): string | undefined {
-  const address = textSetting(settings, 'base_url', 'baseUrl', 'baseURL');
-  if (address === undefined) return undefined;
-  if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol))
-    throw new AppError(
-      'invalid_definition',
-      `spec.model.config.base_url must begin with http:// or https://, but is "${address}".`,
-    );
-  return address;
-}
-
-function headerSettings(settings: Settings): Record<string, string> {
-  const { headers } = settings;
-  if (headers === undefined || headers === null) return {};
-  const entries =
-    typeof headers === 'object' && !Array.isArray(headers) ? Object.entries(headers) : undefined;
-  if (entries === undefined || entries.some(([, value]) => typeof value !== 'string'))
-    throw new AppError('invalid_definition', 'spec.model.config.headers must map names to texts.');
-  return Object.fromEntries(entries as [string, string][]);
-}
-
-function thinkSetting(value: unknown): boolean | 'low' | 'medium' | 'high' | undefined {
-  if (typeof value === 'boolean' || value === 'low' || value === 'medium' || value === 'high') return value;
-  if (value === undefined || value === null) return undefined;
-  throw new AppError(
-    'invalid_definition',
-    'spec.model.config.think must be true, false, low, medium or high.',
-  );
-}
-
-/** Kinds of provider that a definition can set up by itself. */
-export const configurableKinds = ['openai', 'anthropic', 'ollama', 'local'] as const;
-
-/** One of the kinds above, or `undefined`. */
-export function configurableKind(name: string): (typeof configurableKinds)[number] | undefined {
-  return configurableKinds.find((kind) => kind === name);
-}
-
-/** Builds the provider that a definition's `spec.model.config` describes. Error: `invalid_definition`. */
-export function buildConfiguredProvider(
-  kind: (typeof configurableKinds)[number],
-  written: Settings,
-  parts: ProviderParts,
-): LLMProvider {
-  const missing = new Set<string>();
-  const settings = resolveReferences(written as Json, parts.environment, missing) as Settings;
-  if (missing.size > 0)
-    throw new AppError(
-      'invalid_definition',
-      `spec.model.config: the environment variable ${[...missing].join(', ')} is not set.`,
-    );
-  const { fetch, request, clock, timeoutMs, defaults } = parts;
+function placeOf(kind: ProviderKind, settings: ProviderSettings, parts: ProviderParts): Place {
+  const { defaults, environment } = parts;
+  const known =
+    kind === 'openai' || kind === 'anthropic'
+      ? defaults[kind]
+      : {
+          apiKey: firstSet(environment, keyVariablesOf(kind)),
+          baseUrl: firstSet(environment, addressVariablesOf(kind)) ?? presetOf(kind)?.baseUrl,
+        };
   const ownAddress = addressSetting(settings);
   const ownKey = textSetting(settings, 'api_key', 'apiKey');
-  const forwarding = request === undefined ? {} : { request };
-  const shared = { fetch, clock, timeoutMs, headers: headerSettings(settings) };
-  // A key of the environment belongs to the address of the environment; it never goes to another one.
-  const keyFor = (place: { readonly apiKey?: string | undefined }): { apiKey?: string } => {
-    const apiKey = ownKey ?? (ownAddress === undefined ? place.apiKey : undefined);
-    return apiKey === undefined ? {} : { apiKey };
+  const baseUrl = ownAddress ?? known.baseUrl;
+  const apiKey = ownKey ?? (ownAddress === undefined ? known.apiKey : undefined);
+  return {
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(apiKey === undefined ? {} : { apiKey }),
   };
-  switch (kind) {
-    case 'openai': {
-      const baseUrl = ownAddress ?? defaults.openai.baseUrl;
-      const structured = settings['structured_outputs'] ?? settings['structuredOutputs'];
-      return createOpenAICompatibleProvider({
-        ...shared,
-        ...keyFor(defaults.openai),
-        ...forwarding,
-        ...(baseUrl === undefined ? {} : { baseUrl }),
-        ...(typeof structured === 'boolean' ? { structuredOutputs: structured } : {}),
-      });
-    }
-    case 'anthropic': {
-      const { apiKey } = keyFor(defaults.anthropic);
-      if (apiKey === undefined)
-        throw new AppError(
-          'invalid_definition',
-          ownAddress === undefined
-            ? 'Anthropic needs a key: set ANTHROPIC_API_KEY, or api_key in spec.model.config.'
-            : 'Anthropic at an address of its own needs its own api_key in spec.model.config.',
-        );
-      const baseUrl = ownAddress ?? defaults.anthropic.baseUrl;
-      return createAnthropicProvider({
-        ...shared,
-        ...forwarding,
-        apiKey,
-        ...(baseUrl === undefined ? {} : { baseUrl }),
-      });
-    }
-    case 'ollama':
-    case 'local':
-    default: {
-      const numCtx = settings['num_ctx'] ?? settings['numCtx'];
-      const keepAlive = settings['keep_alive'] ?? settings['keepAlive'];
-      const think = thinkSetting(settings['think']);
-      return createOllamaProvider({
-        ...shared,
-        name: kind,
-        baseUrl: ownAddress ?? defaults.ollama.baseUrl,
-        ...(ownKey === undefined ? {} : { apiKey: ownKey }),
-        ...(typeof numCtx === 'number' ? { numCtx } : {}),
-        ...(typeof keepAlive === 'string' || typeof keepAlive === 'number' ? { keepAlive } : {}),
-        ...(think === undefined ? {} : { think }),
-      });
-    }
+}
+
+function needed(what: string, value: string | undefined, hint: string): string {
+  if (value !== undefined) return value;
+  throw new AppError('invalid_definition', `${what}: ${hint}`);
+}
+
+function keyHint(what: string, kind: ProviderKind, settings: ProviderSettings): string {
+  return addressSetting(settings) === undefined
+    ? `set ${keyVariablesOf(kind)[0] ?? 'its key'}, or api_key in spec.model.config.`
+    : `${what} at an address of its own needs its own api_key in spec.model.config.`;
+}
+
+type Shared = Pick<ProviderParts, 'fetch' | 'request' | 'clock' | 'timeoutMs'> & {
+  readonly headers: Record<string, string>;
+};
+
+function buildBedrock(settings: ProviderSettings, shared: Shared, parts: ProviderParts): LLMProvider {
+  const { environment } = parts;
+  const ownAddress = addressSetting(settings);
+  const region = textSetting(settings, 'region', 'aws_region_name', 'aws_region');
+  const own = {
+    apiKey: textSetting(settings, 'api_key', 'apiKey'),
+    accessKeyId: textSetting(settings, 'aws_access_key_id', 'accessKeyId', 'access_key_id'),
+    secretAccessKey: textSetting(settings, 'aws_secret_access_key', 'secretAccessKey', 'secret_access_key'),
+    sessionToken: textSetting(settings, 'aws_session_token', 'sessionToken', 'session_token'),
+  };
+  const ownKeys = own.apiKey !== undefined || own.accessKeyId !== undefined;
+  const keys =
+    ownKeys || ownAddress !== undefined
+      ? own
+      : {
+          apiKey: firstSet(environment, ['AWS_BEARER_TOKEN_BEDROCK']),
+          accessKeyId: firstSet(environment, ['AWS_ACCESS_KEY_ID']),
+          secretAccessKey: firstSet(environment, ['AWS_SECRET_ACCESS_KEY']),
+          sessionToken: firstSet(environment, ['AWS_SESSION_TOKEN']),
+        };
+  if (keys.apiKey === undefined && (keys.accessKeyId === undefined || keys.secretAccessKey === undefined))
+    throw new AppError(
+      'invalid_definition',
+      'Amazon Bedrock: set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the keys in spec.model.config.',
+    );
+  const credentials = Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
+  return createBedrockProvider({
+    ...shared,
+    ...credentials,
+    region: needed(
+      'Amazon Bedrock',
+      region ?? firstSet(environment, ['AWS_REGION', 'AWS_REGION_NAME']),
+      'set AWS_REGION, or region in spec.model.config.',
+    ),
+    ...(ownAddress === undefined ? {} : { baseUrl: ownAddress }),
+  });
+}
+
+function buildAzure(
+  settings: ProviderSettings,
+  shared: Shared,
+  parts: ProviderParts,
+  place: Place,
+): LLMProvider {
+  const apiVersion =
+    textSetting(settings, 'api_version', 'apiVersion') ??
+    firstSet(parts.environment, ['AZURE_OPENAI_API_VERSION', 'AZURE_API_VERSION']);
+  const token = textSetting(settings, 'azure_ad_token', 'token');
+  const baseModel = textSetting(settings, 'base_model', 'baseModel');
+  if (token === undefined) needed('Azure OpenAI', place.apiKey, keyHint('Azure OpenAI', 'azure', settings));
+  const { apiKey } = place;
+  return createAzureProvider({
+    ...shared,
+    baseUrl: needed(
+      'Azure OpenAI',
+      place.baseUrl,
+      'set AZURE_OPENAI_ENDPOINT, or base_url in spec.model.config.',
+    ),
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(token === undefined ? {} : { token }),
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(baseModel === undefined ? {} : { baseModel }),
+  });
+}
+
+function buildOllama(
+  kind: 'ollama' | 'local',
+  settings: ProviderSettings,
+  shared: Shared,
+  parts: ProviderParts,
+): LLMProvider {
+  const numCtx = settings['num_ctx'] ?? settings['numCtx'];
+  const keepAlive = settings['keep_alive'] ?? settings['keepAlive'];
+  const think = thinkSetting(settings['think']);
+  const apiKey = textSetting(settings, 'api_key', 'apiKey');
+  return createOllamaProvider({
+    ...shared,
+    name: kind,
+    baseUrl: addressSetting(settings) ?? parts.defaults.ollama.baseUrl,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(typeof numCtx === 'number' ? { numCtx } : {}),
+    ...(typeof keepAlive === 'string' || typeof keepAlive === 'number' ? { keepAlive } : {}),
+    ...(think === undefined ? {} : { think }),
+  });
+}
+
+/**
+ * Builds the provider that settings describe; packages are loaded with its first call. Error: `invalid_definition`,
+ * naming what is missing.
+ */
+export function buildConfiguredProvider(
+  kind: ProviderKind,
+  written: ProviderSettings,
+  parts: ProviderParts,
+): LLMProvider {
+  const settings = resolveSettings(written, parts.environment);
+  const { fetch, request, clock, timeoutMs } = parts;
+  const shared: Shared = {
+    fetch,
+    clock,
+    timeoutMs,
+    headers: headerSettings(settings),
+    ...(request === undefined ? {} : { request }),
+  };
+  if (kind === 'bedrock') return buildBedrock(settings, shared, parts);
+  if (kind === 'ollama' || kind === 'local') return buildOllama(kind, settings, shared, parts);
+  const place = placeOf(kind, settings, parts);
+  const structured = settings['structured_outputs'] ?? settings['structuredOutputs'];
+  const schemas = typeof structured === 'boolean' ? { structuredOutputs: structured } : {};
+  const [keyVariable] = keyVariablesOf(kind);
+  const hint = keyVariable === undefined ? {} : { keyHint: `Check ${keyVariable}, or its api_key.` };
+  const keyOf = (label: string): string => needed(label, place.apiKey, keyHint(label, kind, settings));
+  if (kind === 'openai') return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
+  if (kind === 'azure') {
+    // Its addresses depend on the model.
+    const { request: _request, ...translated } = shared;
+    return buildAzure(settings, { ...translated, ...schemas }, parts, place);
   }
+  if (kind === 'anthropic')
+    return createAnthropicProvider({ ...shared, ...place, apiKey: keyOf('Anthropic') });
+  if (kind === 'google') return createGoogleProvider({ ...shared, ...place, apiKey: keyOf('Google') });
+  if (kind === 'cohere')
+    return createCohereProvider({
+      ...shared,
+      ...place,
+      ...schemas,
+      ...hint,
+      apiKey: keyOf('Cohere'),
+      name: kind,
+      label: 'Cohere',
+      quirks: { names: false, renames: { max_completion_tokens: 'max_tokens' } },
+    });
+  const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
+  if (needsKey) keyOf(label);
+  // A server with ways of its own gets requests that were written for it, not the bytes of a client.
+  const { request: _request, ...translated } = shared;
+  return createOpenAICompatibleProvider({
+    ...(quirks === undefined ? shared : translated),
+    ...place,
+    baseUrl: needed(label, place.baseUrl, 'base_url is missing in spec.model.config.'),
+    ...schemas,
+    ...hint,
+    name: kind,
+    label,
+    rerank,
+    ...(quirks === undefined ? {} : { quirks }),
+    ...(embeddingBatch === undefined ? {} : { embeddingBatch }),
+  });
 }

@@ -1,10 +1,15 @@
-import { AppError, isJsonObject, type Clock, type Json } from '../../../base/index.ts';
+import { AppError, isJsonObject, type Clock, type Json, type JsonObject } from '../../../base/index.ts';
 import type { FinishReason } from '../../../protocol/index.ts';
-import { limitCall, type CallLimits, type CallTimes } from './call-limits.ts';
+import { boundedCall, boundsOf, type CallBounds } from './bounded-call.ts';
+import type { CallLimits, CallTimes } from './call-limits.ts';
 import { collectResponse } from '../collect-response.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
+import { OllamaContext } from './ollama-context.ts';
+import { ollamaBatch, readOllamaEmbeddings, toOllamaEmbedding } from './ollama-embeddings.ts';
+import { OllamaModels } from './ollama-models.ts';
 import { toOllamaRequest, type OllamaSettings } from './ollama-request.ts';
+import { embedInBatches } from './openai-embeddings.ts';
 import {
   reportedError,
   shownAddress,
@@ -12,7 +17,7 @@ import {
   toProviderError,
   type Upstream,
 } from './provider-error.ts';
-import type { LLMProvider, ModelEvent, ModelInfo, ModelRequest } from '../provider.ts';
+import type { LLMProvider, ModelEvent, ModelRequest } from '../provider.ts';
 import { readNdjson } from './read-ndjson.ts';
 import { toStreamError } from './stream-error.ts';
 import { toToolCall } from './tool-arguments.ts';
@@ -27,6 +32,30 @@ export interface OllamaOptions extends CallTimes, OllamaSettings {
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
+}
+
+interface StreamState {
+  calls: number;
+  readonly earlierCalls: number;
+  model: string;
+  finished: boolean;
+  readonly logprobs: Json[];
+}
+
+/** Times of Ollama's answer, in nanoseconds, as the last line has them. */
+const durations = ['total_duration', 'load_duration', 'prompt_eval_duration', 'eval_duration'] as const;
+
+function extrasOf(chunk: JsonObject, state: StreamState): { extra?: JsonObject } {
+  const told = durations.flatMap((name) =>
+    typeof chunk[name] === 'number' ? [[name, chunk[name]] as const] : [],
+  );
+  if (told.length === 0 && state.logprobs.length === 0) return {};
+  return {
+    extra: {
+      ...Object.fromEntries(told),
+      ...(state.logprobs.length === 0 ? {} : { logprobs: { content: state.logprobs } }),
+    },
+  };
 }
 
 const count = (value: Json | undefined): number => (typeof value === 'number' ? value : 0);
@@ -52,11 +81,20 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
     ...options.headers,
   };
-  const begin = (signal: AbortSignal): CallLimits =>
-    limitCall({ ...options, who: `Ollama at ${root}`, signal });
+  const bounds: CallBounds = { ...options, upstream };
+  const models = new OllamaModels({ root, upstream, headers, fetch, clock });
+  const context = new OllamaContext();
+
+  async function contextOf(request: ModelRequest, limits: CallLimits): Promise<number | undefined> {
+    const said = options.numCtx ?? request.extra?.['num_ctx'];
+    if (said !== undefined || !context.isLong(request)) return undefined;
+    const { contextLength } = await limits.race(models.tryShow(request.model, limits.signal));
+    return context.choose(request, contextLength);
+  }
 
   async function open(request: ModelRequest, limits: CallLimits): Promise<ReadableStream<Uint8Array>> {
-    const body = JSON.stringify(toOllamaRequest(request, options));
+    const numCtx = await contextOf(request, limits);
+    const body = JSON.stringify(toOllamaRequest(request, options, numCtx));
     const response = await limits.race(
       fetch(`${root}/api/chat`, { method: 'POST', headers, body, signal: limits.signal }),
     );
@@ -75,10 +113,7 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
     return response.body;
   }
 
-  function* toEvents(
-    chunk: Json,
-    state: { calls: number; earlierCalls: number; model: string; finished: boolean },
-  ): Generator<ModelEvent> {
+  function* toEvents(chunk: Json, state: StreamState): Generator<ModelEvent> {
     if (!isJsonObject(chunk)) throw new SyntaxError('a line of the answer is no object');
     if (chunk['error'] !== undefined) throw reportedError(upstream, chunk);
     if (typeof chunk['model'] === 'string') state.model = chunk['model'];
@@ -103,6 +138,7 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
         }),
       };
     }
+    if (Array.isArray(chunk['logprobs'])) state.logprobs.push(...(chunk['logprobs'] as Json[]));
     if (chunk['done'] !== true) return;
     state.finished = true;
     yield {
@@ -114,6 +150,7 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
         costUsd: null,
       },
       model: state.model,
+      ...extrasOf(chunk, state),
     };
   }
 
@@ -121,11 +158,17 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
     request: ModelRequest,
     callOptions: { signal: AbortSignal },
   ): AsyncGenerator<ModelEvent, void> {
-    const limits = begin(callOptions.signal);
+    const limits = boundsOf(bounds, callOptions.signal);
     let begun = false;
     // Ids of calls must not repeat those of earlier turns of the conversation.
     const earlierCalls = request.messages.filter((message) => message.role === 'tool').length;
-    const state = { calls: 0, earlierCalls, model: request.model, finished: false };
+    const state: StreamState = {
+      calls: 0,
+      earlierCalls,
+      model: request.model,
+      finished: false,
+      logprobs: [],
+    };
     try {
       const body = await open(request, limits);
       begun = true;
@@ -148,7 +191,7 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
 
   return {
     name,
-    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: false },
+    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: true },
     stream,
     async complete(request, callOptions) {
       try {
@@ -158,31 +201,22 @@ export function createOllamaProvider(options: OllamaOptions): LLMProvider {
         throw error;
       }
     },
-    async listModels(callOptions): Promise<readonly ModelInfo[]> {
-      const limits = begin(callOptions.signal);
-      try {
-        const body = await limits.race(
-          fetchJson({
-            fetch,
-            upstream,
-            url: `${root}/api/tags`,
-            headers,
-            signal: limits.signal,
-            nowMs: clock.now(),
-          }),
-        );
-        const list = isJsonObject(body) ? body['models'] : undefined;
-        if (!Array.isArray(list)) throw new SyntaxError('no list of models');
-        return (list as unknown[]).filter(isJsonObject).flatMap((model) => {
-          const id = model['name'] ?? model['model'];
-          return typeof id === 'string' ? [{ id, provider: name }] : [];
-        });
-      } catch (error) {
-        if (limits.signal.aborted) throw limits.signal.reason;
-        throw toProviderError(upstream, error, { nowMs: clock.now(), begun: false });
-      } finally {
-        limits.close();
-      }
-    },
+    listModels: ({ signal }) => boundedCall(bounds, signal, (limits) => models.list(name, limits.signal)),
+    embed: (request, { signal }) =>
+      boundedCall(bounds, signal, (limits) =>
+        embedInBatches(request, ollamaBatch, async (texts) =>
+          readOllamaEmbeddings(
+            await fetchJson({
+              fetch,
+              upstream,
+              url: `${root}/api/embed`,
+              headers,
+              body: toOllamaEmbedding(request, texts, options.keepAlive),
+              signal: limits.signal,
+              nowMs: clock.now(),
+            }),
+          ),
+        ),
+      ),
   };
 }

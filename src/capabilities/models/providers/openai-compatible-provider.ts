@@ -5,14 +5,15 @@ import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
-import { createOpenAIForward, type OpenAIShape } from './forward-openai.ts';
+import type { OpenAIShape } from './forward-openai.ts';
 import { OpenAIAnswerReader } from './openai-answer-extras.ts';
 import { embedInBatches, readOpenAIEmbeddings } from './openai-embeddings.ts';
 import type { OpenAIQuirks } from './openai-quirks.ts';
 import { toOpenAIRequest } from './openai-request.ts';
 import { readOpenAIUsage } from './openai-usage.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
-import type { AnswerExtras, LLMProvider } from '../provider.ts';
+import type { LLMProvider } from '../provider.ts';
+import { createQuirkyForward } from './quirky-forward.ts';
 import { readOpenAIModels } from './read-openai-models.ts';
 import { readRerank, toRerankBody } from './read-rerank.ts';
 
@@ -163,12 +164,12 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
       const body = toOpenAIRequest(request, quirks);
       return {
         model: await modelOf(request.model),
-        options: { prompt: [], providerOptions: { [dataName]: { body: body as never } } },
+        options: { prompt: [], providerOptions: { [dataName]: { body } } },
       };
     },
     readExtras: (metadata) => {
       const extras: unknown = metadata?.['agent33'];
-      return isJsonObject(extras) ? (extras as AnswerExtras) : {};
+      return isJsonObject(extras) ? extras : {};
     },
     fetchModels: async ({ signal }) => readOpenAIModels(await read(`${root}/models`, signal), name),
     embed: (request, { signal }) =>
@@ -194,8 +195,9 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
   const { request, wireShapes: shapes } = options;
   return {
     ...provider,
-    ...createOpenAIForward({
+    ...createQuirkyForward({
       ...options,
+      quirks,
       request,
       upstream,
       baseUrl,

@@ -31,8 +31,7 @@ export async function embedInBatches(
 }
 
 function vectorOf(embedding: Json | undefined): readonly number[] {
-  if (Array.isArray(embedding) && embedding.every((one) => typeof one === 'number'))
-    return embedding as readonly number[];
+  if (Array.isArray(embedding) && embedding.every((one) => typeof one === 'number')) return embedding;
   // Some servers answer base64 of little-endian floats whatever they were asked.
   if (typeof embedding === 'string') {
     const bytes = Buffer.from(embedding, 'base64');

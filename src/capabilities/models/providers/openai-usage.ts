@@ -34,6 +34,6 @@ export function readOpenAIUsage(usage: unknown): LanguageModelV4Usage {
       cacheWrite,
     },
     outputTokens: { total, text: Math.max(0, total - (reasoning ?? 0)), reasoning },
-    raw: raw as NonNullable<LanguageModelV4Usage['raw']>,
+    raw,
   };
 }

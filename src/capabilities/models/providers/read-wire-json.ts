@@ -28,11 +28,18 @@ function usageInText(text: string): Json | undefined {
   return undefined;
 }
 
+const lastText = (body: Buffer): string => body.toString('latin1', Math.max(0, body.length - usageTailBytes));
+
+/** The usage at the end of an answer of which there is only the end. */
+export function usageOfTail(shape: WireShape, tail: Buffer): Usage | undefined {
+  const usage = usageInText(lastText(tail));
+  return isJsonObject(usage) ? usageOfWire(shape, usage) : undefined;
+}
+
 function readLong(shape: WireShape, body: Buffer): WireJson {
-  const text = body.toString('latin1', Math.max(0, body.length - usageTailBytes)).trimEnd();
-  if (!text.endsWith('}') && !text.endsWith(']')) return { verdict: 'unreadable' };
-  const usage = usageInText(text) ?? usageInText(body.toString('latin1', 0, usageTailBytes));
-  return { verdict: 'answer', ...(isJsonObject(usage) ? { usage: usageOfWire(shape, usage) } : {}) };
+  if (!/[}\]]\s*$/.test(lastText(body))) return { verdict: 'unreadable' };
+  const usage = usageOfTail(shape, body) ?? usageOfTail(shape, body.subarray(0, usageTailBytes));
+  return { verdict: 'answer', ...(usage === undefined ? {} : { usage }) };
 }
 
 /** Reads what a whole answer says of itself; long ones only by their end. */

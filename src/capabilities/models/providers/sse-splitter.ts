@@ -3,10 +3,11 @@ const carriageReturn = 0x0d;
 /** An event that is longer is passed on as it comes: nothing that has to be looked at is so long. */
 const mostHeldBytes = 262_144;
 
-/** What of a stream can go on: whole events, or a part of an event that is too long to be held. */
+/** What of a stream can go on: whole events, maybe after a part of an event that was too long to be held. */
 export interface SsePiece {
   readonly bytes: Buffer;
-  readonly whole: boolean;
+  /** So many bytes at the beginning belong to such an event. */
+  readonly tornBytes: number;
 }
 
 /** Offset behind the last blank line, or 0. */
@@ -18,6 +19,15 @@ function endOfEvents(bytes: Buffer): number {
     at = bytes.lastIndexOf(lineFeed, at - 1);
   }
   return 0;
+}
+
+/** Offset behind the first blank line; the length where there is none. */
+function endOfFirstEvent(bytes: Buffer): number {
+  for (let at = bytes.indexOf(lineFeed); at !== -1; at = bytes.indexOf(lineFeed, at + 1)) {
+    const after = bytes[at + 1] === carriageReturn ? at + 2 : at + 1;
+    if (bytes[after] === lineFeed) return after + 1;
+  }
+  return bytes.length;
 }
 
 /**
@@ -41,15 +51,17 @@ export class SseSplitter {
   /** What can go on now; `undefined`: nothing yet. */
   push(chunk: Buffer): SsePiece | undefined {
     if (chunk.length === 0) return undefined;
-    const end = endOfEvents(chunk) || this.#endAcross(chunk);
+    const across = this.#endAcross(chunk);
+    const end = endOfEvents(chunk) || across;
     if (end === 0) return this.#hold(chunk);
+    // While an event passes nothing is held.
+    const tornBytes = this.#passing ? across || endOfFirstEvent(chunk) : 0;
     const bytes = this.#take(end === chunk.length ? chunk : chunk.subarray(0, end));
-    const whole = !this.#passing;
     this.#passing = false;
     this.#last = 0;
     this.#lastButOne = 0;
     if (end < chunk.length) this.#keep(chunk.subarray(end));
-    return { bytes, whole };
+    return { bytes, tornBytes };
   }
 
   /** What is held back when the stream ends: an event without its blank line, or a torn one. */
@@ -74,7 +86,8 @@ export class SseSplitter {
     }
     this.#passing = true;
     this.#remember(chunk);
-    return { bytes: this.#take(chunk), whole: false };
+    const bytes = this.#take(chunk);
+    return { bytes, tornBytes: bytes.length };
   }
 
   #keep(bytes: Buffer): void {

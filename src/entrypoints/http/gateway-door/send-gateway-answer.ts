@@ -58,14 +58,16 @@ async function sendEvents(
   }
   const frames = shape.frames(route);
   let begun = false;
+  let finished = false;
   for await (const event of events) {
     if (event.type === 'error') throw event.error;
     const text = (begun ? '' : frames.begin()) + frames.of(event);
     begun = true;
     writer.begin(200, shape.streamType, headers);
     if (text !== '') await writer.write(text);
-    if (event.type === 'finish') return;
+    finished = event.type === 'finish';
   }
+  if (finished) return;
   wait.signal.throwIfAborted();
   throw endedTooEarly();
 }

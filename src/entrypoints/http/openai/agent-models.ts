@@ -10,7 +10,7 @@ import { findRunModel, type RunModel } from './run-models.ts';
 export type CompletionTarget =
   | { readonly kind: 'agent'; readonly name: string; readonly updatedAt: string; readonly offline: boolean }
   | (RunModel & { readonly offline: boolean })
-  | { readonly kind: 'model'; readonly reference: ModelReference; readonly offline: boolean };
+  | { readonly kind: 'model'; readonly name: string };
 
 /** Names under which agents are known to Open WebUI set-ups; the value of the `agentic` label that takes one over. */
 const aliases: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const aliases: Readonly<Record<string, string>> = {
 
 const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
 
-type Deps = Pick<RouteDeps, 'agents' | 'models' | 'teams' | 'workflows'>;
+type Deps = Pick<RouteDeps, 'agents' | 'gateway' | 'models' | 'teams' | 'workflows'>;
 
 /** Would the offline assistant answer? */
 function isOffline({ models }: Deps, reference: ModelReference | undefined): boolean {
@@ -51,38 +51,53 @@ async function agentOfAlias(
   }
 }
 
-async function agentOf(deps: Deps, scope: Scope, name: string): Promise<StoredAgent> {
+async function agentOf(deps: Deps, scope: Scope, name: string): Promise<StoredAgent | undefined> {
   try {
     return await deps.agents.get(scope, name);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    const agent = aliases[name] === undefined ? undefined : await agentOfAlias(deps, scope, name);
-    if (agent !== undefined) return agent;
-    throw modelNotFound(name, ' GET /v1/models lists those that do.');
+    return aliases[name] === undefined ? undefined : agentOfAlias(deps, scope, name);
   }
 }
 
-/** Finds what is meant: an agent by name or alias, `team/…`, `workflow/…`, or `provider/model`. Error: `not_found` (`model_not_found`). */
+/** Error: `not_found` (`model_not_found`) for a name that no rule of the router leads anywhere. */
+function modelOf({ models }: Deps, name: string): CompletionTarget {
+  try {
+    models.resolve({ name });
+  } catch (error) {
+    if (isNotFound(error)) throw modelNotFound(name, ` ${(error as AppError).message}`);
+    throw error;
+  }
+  return { kind: 'model', name };
+}
+
+/** Does the model list give this name to somebody? */
+export function isListedModel({ gateway }: Pick<Deps, 'gateway'>, name: string): boolean {
+  const { groups, aliases: names } = gateway.list();
+  return groups.has(name) || names.has(name);
+}
+
+/**
+ * Finds what is meant: a name of the model list, an agent by name or alias, `team/…`, `workflow/…`, or whatever else the
+ * router knows. Error: `not_found` (`model_not_found`).
+ */
 export async function findCompletionTarget(
   deps: Deps,
   scope: Scope,
   model: string,
 ): Promise<CompletionTarget> {
+  if (isListedModel(deps, model)) return { kind: 'model', name: model };
   if (!model.includes('/')) {
-    const { definition, updatedAt } = await agentOf(deps, scope, model);
+    const agent = await agentOf(deps, scope, model);
+    if (agent === undefined) return modelOf(deps, model);
+    const { definition, updatedAt } = agent;
     const { name } = definition.metadata;
     return { kind: 'agent', name, updatedAt, offline: isOffline(deps, definition.spec.model) };
   }
   const run = await findRunModel(deps, scope, model);
   if (run !== undefined)
     return { ...run, offline: run.kind === 'team' && isOffline(deps, run.definition.spec.model) };
-  try {
-    const reference = { name: model };
-    return { kind: 'model', reference, offline: deps.models.resolve(reference).id.startsWith('offline/') };
-  } catch (error) {
-    if (isNotFound(error)) throw modelNotFound(model, ` ${(error as AppError).message}`);
-    throw error;
-  }
+  return modelOf(deps, model);
 }
 
 /** Agents and the aliases that lead to one. */

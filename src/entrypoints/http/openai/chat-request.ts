@@ -53,7 +53,20 @@ export const chatRequest = z
 
 export type ChatRequest = z.output<typeof chatRequest>;
 
-function settingsOf(body: ChatRequest): ModelSettings {
+type Sampling = Pick<
+  ChatRequest,
+  | 'temperature'
+  | 'top_p'
+  | 'max_tokens'
+  | 'max_completion_tokens'
+  | 'seed'
+  | 'stop'
+  | 'frequency_penalty'
+  | 'presence_penalty'
+>;
+
+/** The settings of a request; what is `null` is as good as absent. */
+export function settingsOf(body: Sampling): ModelSettings {
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
   return {
     ...(body.temperature === null || body.temperature === undefined ? {} : { temperature: body.temperature }),
@@ -111,10 +124,34 @@ function responseFormatOf(body: ChatRequest): ModelRequest['responseFormat'] {
   };
 }
 
+/** Fields that our own form of a request has words for, or that only concern the door. */
+const worded: ReadonlySet<string> = new Set(Object.keys(chatRequest.shape));
+
+/** The fields that we have no word for; a provider that knows them may use them. */
+function extraOf(body: ChatRequest): JsonObject {
+  return Object.fromEntries(
+    Object.entries(body).filter(([name, value]) => !worded.has(name) && value !== null),
+  ) as JsonObject;
+}
+
+/** A body as a checked request. Error: `invalid_request` with each field that is not as expected. */
+export function parseRequest<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => ({
+    in: 'body',
+    path: path.join('.'),
+    message,
+  }));
+  const told = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  throw new AppError('invalid_request', told.slice(0, 5).join('; '), { details: { issues } });
+}
+
 /** The request as it goes to a model directly. */
 export function modelRequestOf(body: ChatRequest): Omit<ModelRequest, 'model'> {
   const choice = body.tool_choice ?? undefined;
   const format = responseFormatOf(body);
+  const extra = extraOf(body);
   return {
     messages: chatMessagesOf(body.messages),
     settings: settingsOf(body),
@@ -125,5 +162,6 @@ export function modelRequestOf(body: ChatRequest): Omit<ModelRequest, 'model'> {
       ? {}
       : { toolChoice: typeof choice === 'string' ? choice : { name: choice.function.name } }),
     ...(format === undefined ? {} : { responseFormat: format }),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
   };
 }

@@ -13,7 +13,8 @@ export interface CompletionHead {
   readonly offline: boolean;
 }
 
-const finishReasons: Readonly<Record<FinishReason, string>> = {
+/** Why a model stopped, in OpenAI's words. */
+export const finishReasons: Readonly<Record<FinishReason, string>> = {
   stop: 'stop',
   length: 'length',
   'tool-calls': 'tool_calls',
@@ -25,11 +26,19 @@ function fingerprint(head: CompletionHead): { system_fingerprint?: string } {
   return head.offline ? { system_fingerprint: 'agent33-offline-1' } : {};
 }
 
-function toWireUsage(usage: Usage): JsonObject {
+/** Usage in OpenAI's words; details where they are known. */
+export function toWireUsage(usage: Usage): JsonObject {
+  const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = usage;
   return {
-    prompt_tokens: usage.inputTokens,
-    completion_tokens: usage.outputTokens,
-    total_tokens: usage.inputTokens + usage.outputTokens,
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    ...(cachedInputTokens === undefined
+      ? {}
+      : { prompt_tokens_details: { cached_tokens: cachedInputTokens } }),
+    ...(reasoningTokens === undefined
+      ? {}
+      : { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
   };
 }
 

@@ -17,7 +17,7 @@ export interface WireModel {
 }
 
 interface ModelList {
-  /** Agents for all; teams, workflows and models of providers for those who may see or use them. */
+  /** Agents for all; teams, workflows, names of the model list and models of providers for those who may see or use them. */
   all(scope: Scope, signal: AbortSignal): Promise<readonly WireModel[]>;
   /** Error: `not_found`. */
   get(scope: Scope, id: string): Promise<WireModel>;
@@ -57,15 +57,19 @@ export function createModelList(deps: RouteDeps): ModelList {
       const mayUseModels = hasScope(scope, 'models:read') || hasScope(scope, 'models:invoke');
       if (!mayUseModels) return agents;
       const direct = await ofProviders(signal);
+      const { groups, aliases } = deps.gateway.list();
+      const listed = [...groups.keys(), ...aliases.keys()];
+      const taken = new Set(listed);
       return [
-        ...agents,
+        ...listed.map((id) => entry(id, 'agent33', startedAt)),
+        ...agents.filter(({ id }) => !taken.has(id)),
         ...direct.map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt)),
       ];
     },
     async get(scope, id) {
       const target = await findCompletionTarget(deps, scope, id);
       if (target.kind !== 'model') return agentEntry(id, target.updatedAt);
-      return entry(id, id.split('/')[0] ?? '', startedAt);
+      return entry(id, id.includes('/') ? (id.split('/')[0] ?? '') : 'agent33', startedAt);
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { AppError, type JsonObject } from '../../../base/index.ts';
+import { AppError, type ErrorCode, type JsonObject } from '../../../base/index.ts';
 import { errorHeaders } from '../problem.ts';
 import type { Issue } from '../request-error.ts';
 
@@ -16,27 +16,52 @@ export function modelNotFound(model: string, hint = ''): AppError {
   });
 }
 
+/** Codes that clients of OpenAI's API know under another name. */
+const knownCodes: Readonly<Partial<Record<ErrorCode, string>>> = {
+  context_window_exceeded: 'context_length_exceeded',
+  content_blocked: 'content_filter',
+  rate_limited: 'rate_limit_exceeded',
+  budget_exceeded: 'insufficient_quota',
+};
+
+/** Refusals of an upstream that are about the request and not about our credentials. */
+const passedStatuses: ReadonlySet<unknown> = new Set([400, 404, 409, 413, 415, 422]);
+
+/** The status of an error: that of the upstream where it refused what the client wrote. */
+export function openAIStatus({ code, details, status }: AppError): number {
+  const upstream = details?.['status'];
+  return code === 'model_rejected' && passedStatuses.has(upstream) ? Number(upstream) : status;
+}
+
 /** An error in OpenAI's shape. */
 export function toOpenAIError(error: AppError): { readonly error: JsonObject } {
   const { details = {} } = error;
+  const status = openAIStatus(error);
   const [issue] = Array.isArray(details['issues']) ? (details['issues'] as readonly Issue[]) : [];
   const param = details['param'] ?? issue?.path;
+  const code = details['openaiCode'] ?? details['upstreamCode'] ?? knownCodes[error.code];
   return {
     error: {
       message: error.message,
-      type: types[error.status] ?? (error.status >= 500 ? 'server_error' : 'invalid_request_error'),
+      type: types[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error'),
       param: typeof param === 'string' && param !== '' ? param : null,
-      code: typeof details['openaiCode'] === 'string' ? details['openaiCode'] : error.code,
+      code: typeof code === 'string' ? code : error.code,
     },
   };
+}
+
+/** May a client try again? Not where we have done so already: attempts would multiply. */
+function shouldRetry({ retryable, details }: AppError): boolean {
+  const attempts = details?.['attempts'];
+  return retryable && !(typeof attempts === 'number' && attempts > 1);
 }
 
 /** Answers with an error in OpenAI's shape and its real status; the clients are told whether to try again. */
 export function sendOpenAIError(reply: FastifyReply, error: AppError): FastifyReply {
   return reply
-    .code(error.status)
+    .code(openAIStatus(error))
     .headers(errorHeaders(error))
-    .header('x-should-retry', String(error.retryable))
+    .header('x-should-retry', String(shouldRetry(error)))
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(toOpenAIError(error));

@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import { permissionScopes } from '../../../protocol/index.ts';
+import { permissionScopes, requireScope } from '../../../protocol/index.ts';
 import { credentialOf } from '../guard-requests.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { keyToWire, wireKey } from '../wire.ts';
+import { limitBody } from '../wire-limits.ts';
 
 const tags = ['auth'];
 const scopes = z.array(z.enum(permissionScopes)).min(1);
+const label = z.string().trim().min(1).max(100);
 
 const tokenBody = z.strictObject({
   api_key: z.string().max(300).optional().describe('The key, when it is not sent as a header.'),
@@ -14,7 +16,7 @@ const tokenBody = z.strictObject({
 });
 
 /** Tokens and API keys. */
-export function addAuthRoutes(app: HttpApp, { apiKeys, authenticator, clock }: RouteDeps): void {
+export function addAuthRoutes(app: HttpApp, { apiKeys, authenticator, clock, limits }: RouteDeps): void {
   app.post(
     '/api/v1/auth/token',
     {
@@ -81,17 +83,45 @@ export function addAuthRoutes(app: HttpApp, { apiKeys, authenticator, clock }: R
           name: z.string().min(1).max(100),
           scopes,
           expires_in_days: z.int().min(1).max(36_500).optional(),
+          team: label.optional().describe('Team that its limits and usage count for.'),
+          user: label
+            .optional()
+            .describe('For whom alone it speaks; whatever a request says instead does not count.'),
+          tags: z.array(label).max(20).optional().describe('Tags of every call of a model with it.'),
+          models: z
+            .array(z.string().min(1).max(200))
+            .min(1)
+            .max(100)
+            .optional()
+            .describe('Models it may call, by name or pattern such as openai/gpt-5*; all when left out.'),
+          limits: limitBody.optional().describe('Needs limits:write too; see PUT /api/v1/limits/{subject}.'),
         }),
         response: { 201: wireKey.extend({ key: z.string() }).meta({ id: 'NewApiKey' }) },
       },
     },
     async (request, reply) => {
-      const { name, scopes: granted, expires_in_days: days } = request.body;
+      const { name, scopes: granted, expires_in_days: days, limits: wanted, ...attributes } = request.body;
+      // Before anything is made: a key without its limits must never be given away.
+      if (wanted !== undefined) requireScope(request.scope, 'limits:write');
       const created = await apiKeys.create(request.scope, {
         name,
         scopes: granted,
+        attributes: {
+          team: attributes.team ?? null,
+          user: attributes.user ?? null,
+          tags: attributes.tags ?? [],
+          models: attributes.models ?? null,
+        },
         ...(days === undefined ? {} : { expiresInDays: days }),
       });
+      if (wanted !== undefined) {
+        try {
+          await limits.set(request.scope, `key:${created.id}`, wanted);
+        } catch (error) {
+          await apiKeys.revoke(request.scope, created.id);
+          throw error;
+        }
+      }
       reply.code(201);
       return { ...keyToWire(created), key: created.key };
     },

@@ -7,6 +7,7 @@ import { workers } from './0006-workers.ts';
 import { events } from './0007-events.ts';
 import { ledger } from './0008-ledger.ts';
 import { usage } from './0009-usage.ts';
+import { responses } from './0010-responses.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -25,4 +26,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0007-events', statements: events },
   { name: '0008-ledger', statements: ledger },
   { name: '0009-usage', statements: usage },
+  { name: '0010-responses', statements: responses },
 ];

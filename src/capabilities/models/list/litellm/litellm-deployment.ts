@@ -235,7 +235,8 @@ export function readEntry(
     mode,
   };
   const unused = [...entry.rest(), ...(info?.rest() ?? []).map((key) => `model_info.${key}`)];
-  if (unused.length > 0) entry.note(undefined, `of "${name}" not used: ${unused.join(', ')}`);
+  if (unused.length > 0)
+    entry.note(entry.rest()[0] ?? 'model_info', `of "${name}" not used: ${unused.join(', ')}`);
   if (rest.unused.length > 0) params.note(undefined, `of "${name}" not used: ${rest.unused.join(', ')}`);
   const checked = deploymentSpec.safeParse(spec);
   if (!checked.success) {

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../../../../base/index.ts';
-import { placeText } from '../location.ts';
+import { placeText, type Location } from '../location.ts';
 import type { Fields } from './litellm-fields.ts';
 import type { Section } from './litellm-files.ts';
 
@@ -34,23 +34,26 @@ const read = new Set([
 export const skippedSection = (name: string): boolean => !read.has(name);
 
 /** One note for everything of a section that is not used and has no counterpart, one for each thing that has. */
-function notesOf(name: string, place: string, keys: readonly string[]): readonly string[] {
-  const hinted = keys.filter((key) => instead[`${name}.${key}`] !== undefined);
-  const others = keys.filter((key) => !hinted.includes(key));
-  const byHint = Map.groupBy(hinted, (key) => instead[`${name}.${key}`] ?? '');
-  return [
-    ...[...byHint].map(([hint, same]) => `${place}: ${name}: ${same.join(', ')} not used; ${hint}`),
-    ...(others.length === 0 ? [] : [`${place}: ${name}: ${others.join(', ')} not used`]),
-  ];
+function notesOf(
+  name: string,
+  at: (path: readonly PropertyKey[]) => Location,
+  keys: readonly string[],
+): readonly string[] {
+  const byHint = Map.groupBy(keys, (key) => instead[`${name}.${key}`] ?? '');
+  return [...byHint].map(([hint, same]) => {
+    const place = placeText(at(same.slice(0, 1)));
+    return `${place}: ${name}: ${same.join(', ')} not used${hint === '' ? '' : `; ${hint}`}`;
+  });
 }
 
 /** What of a section that was read nobody took. */
 export const unusedNotes = (name: string, fields: Fields): readonly string[] =>
-  notesOf(name, placeText(fields.at()), fields.rest());
+  notesOf(name, fields.at, fields.rest());
 
 /** The notes of a section that is not read at all. */
 export function sectionNotes(name: string, { value, at }: Section): readonly string[] {
   if (value === null) return [];
-  const place = placeText(at([]));
-  return isJsonObject(value) ? notesOf(name, place, Object.keys(value)) : [`${place}: ${name} not used`];
+  return isJsonObject(value)
+    ? notesOf(name, at, Object.keys(value))
+    : [`${placeText(at([]))}: ${name} not used`];
 }
