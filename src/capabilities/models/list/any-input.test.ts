@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { definitionKinds } from '../../../protocol/index.ts';
@@ -116,7 +116,7 @@ it('reads any text without failing, and every fault and note names its place', a
       async (text) => void (await readFile(text)),
     ),
     {
-      numRuns: 300,
+      numRuns: 100,
     },
   );
 });
@@ -132,7 +132,7 @@ it('reads anything that looks like a configuration without failing', async () =>
           ),
         ).toBe(true);
     }),
-    { numRuns: 1000 },
+    { numRuns: 200 },
   );
 });
 
@@ -180,7 +180,7 @@ it('takes whatever the schema of our own files takes', async () => {
       for (const fault of built.faults) expect(fault.file).toBe('models/x.yaml');
       for (const note of built.list.notes) expect(note).toMatch(placed);
     }),
-    { numRuns: 1000 },
+    { numRuns: 200 },
   );
   expect(valid).toBeGreaterThan(10);
 });

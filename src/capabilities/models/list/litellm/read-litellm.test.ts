@@ -326,7 +326,7 @@ describe('a model of LiteLLM', () => {
     ['model: cerebras/d, api_base: "https://f"', { CEREBRAS_API_KEY: 'k' }, { base_url: 'https://f' }],
     ['model: openai/d, api_base: "https://f"', { OPENAI_API_KEY: 'k' }, { base_url: 'https://f' }],
   ])('%s with %j', async (params, environment, settings) => {
-    const call = callOf(await readOne(params, { environment: environment as Record<string, string> }));
+    const call = callOf(await readOne(params, { environment }));
     expect(call).toMatchObject({ kind: expect.any(String) as string });
     expect((call as { settings: object }).settings).toEqual(settings);
   });
