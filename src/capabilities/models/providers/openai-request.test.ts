@@ -76,7 +76,7 @@ describe('a request to an OpenAI-compatible server', () => {
 
   it('gives Mistral ids of nine characters, the same for call and result, and no names', () => {
     const [, user, , , assistant, first] = messagesOf('mistral');
-    const [call] = assistant?.['tool_calls'] as readonly { id: string }[];
+    const [call] = (assistant?.['tool_calls'] ?? []) as readonly { id: string }[];
     expect(call?.id).toMatch(/^[a-zA-Z0-9]{9}$/);
     expect(first?.['tool_call_id']).toBe(call?.id);
     expect(user).not.toHaveProperty('name');
