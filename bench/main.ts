@@ -5,6 +5,7 @@ import { measureFirstToken } from './first-token.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
 import { table, type Figure } from './report.ts';
+import { measureRouterPick } from './router-pick.ts';
 import { measureStart } from './start.ts';
 import { measureStep } from './step.ts';
 import { measureTakeOver } from './take-over.ts';
@@ -25,6 +26,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   waiting: measureWaiting,
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
+  'router-pick': measureRouterPick,
 };
 
 const asked = process.argv.slice(2);

@@ -18,8 +18,16 @@ export class ServerProcess {
     this.apiKey = ready.apiKey ?? '';
   }
 
-  static async start(script: string, env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [script], {
+  /** With `core` the process runs on that core alone; `flags` are node's own. */
+  static async start(
+    script: string,
+    env: Readonly<Record<string, string>> = {},
+    options: { readonly core?: number; readonly flags?: readonly string[] } = {},
+  ): Promise<ServerProcess> {
+    const { core, flags = [] } = options;
+    const command = [process.execPath, ...flags, script];
+    const pinned = core === undefined ? command : ['taskset', '-c', String(core), ...command];
+    const child = spawn(pinned[0] ?? '', pinned.slice(1), {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -1,5 +1,4 @@
 import { createIdGenerator, type Clock, type HealthCheck } from '../base/index.ts';
-import { createModels, modelServerHosts } from '../capabilities/models/index.ts';
 import { createToolGovernance } from '../capabilities/tools/index.ts';
 import {
   createAgentExecutor,
@@ -33,6 +32,7 @@ import type { AppOptions } from './app-options.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { composeAutomation } from './compose-automation.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
+import { composeModels } from './compose-models.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
 import { secretsOf } from './secrets-of.ts';
 import { createDefinitionWarnings, createWorkflowFaults } from './workflow-faults.ts';
@@ -56,33 +56,19 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const { options, lifecycle, clock, storage } = foundation;
   const { config, logger, version, environment } = options;
   const roles = processRoles(config, kind);
-  for (const name of ['REDIS_URL', 'NATS_URL'] as const)
-    if (config[name] !== undefined)
-      logger.warn(
-        { setting: name },
-        'this version does not use the setting; PostgreSQL connects its processes',
-      );
+  if (config.NATS_URL !== undefined)
+    logger.warn(
+      { setting: 'NATS_URL' },
+      'this version does not use the setting; PostgreSQL connects its processes',
+    );
   const ids = createIdGenerator(() => clock.now());
   const metrics = createMetrics({ version });
   const health = createHealthAggregator({ clock, version });
   // Read first: what definitions are checked against depends on it.
   const { spec: settings } = await loadProjectSettings(config.projectDir, { environment });
   const allowPrivate = [...config.EGRESS_ALLOW_PRIVATE, ...settings.egress.allow];
-  const modelEgress = createEgressClient({ allowPrivate: [...modelServerHosts(config), ...allowPrivate] });
-  lifecycle.onStop('model-egress', () => modelEgress.close());
-
   const queue = new PgBossQueue({ storage, clock, logger });
   const blobs = createBlobStore({ config, storage, clock });
-  const models = createModels({
-    config,
-    environment,
-    egress: modelEgress,
-    clock,
-    metrics,
-    logger,
-    settings: settings.models,
-    ...(options.providers === undefined ? {} : { providers: options.providers }),
-  });
   const governance = createToolGovernance({ clock, logger, metrics });
   const catalogue = await composeCatalogue({
     projectDir: config.projectDir,
@@ -107,6 +93,20 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     load: { environment, ...checks },
   });
   await lifecycle.start(project);
+  const modelSide = composeModels({
+    options,
+    lifecycle,
+    storage,
+    clock,
+    ids,
+    metrics,
+    health,
+    settings: () => project.current.project.spec,
+    allowPrivate,
+  });
+  const { models } = modelSide;
+  await modelSide.apply(project.current);
+  project.onChange((changed) => void modelSide.apply(changed));
   const definitions = {
     storage,
     clock,
@@ -226,6 +226,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     queue,
     blobs,
     models,
+    modelSide,
     agents,
     teams,
     workflows,
@@ -243,8 +244,8 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
 
 /** Starts what works in every process, on an open database. */
 export async function startEngine(parts: Composition): Promise<void> {
-  const { lifecycle, queue, models, runs, automation, eventLoop } = parts;
-  await Promise.all([lifecycle.start(queue), lifecycle.start(models)]);
+  const { lifecycle, queue, modelSide, runs, automation, eventLoop } = parts;
+  await Promise.all([lifecycle.start(queue), modelSide.start()]);
   await lifecycle.start(runs);
   if (parts.roles.includes('automation'))
     for (const service of automation.services) await lifecycle.start(service);

@@ -45,6 +45,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
+    usage: parts.modelSide.usage,
+    limits: parts.modelSide.limits,
     responses,
     health: parts.health,
     metrics: parts.metrics,

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createFakeTerminal } from '../testing/fake-terminal.ts';
+import { AppError } from '../base/index.ts';
 import type { CliServices } from './cli-services.ts';
 import { workflowDefinition } from '../protocol/index.ts';
 import { runCli } from './run-cli.ts';
@@ -100,6 +101,16 @@ const services: CliServices = {
           : `http://${config.AGENT33_WORKER_HOST}:${config.AGENT33_WORKER_PORT}`,
     }),
     stop: async () => {},
+  }),
+  openLocalModels: async () => ({
+    address: 'http://ollama.test:11434',
+    pullModel: async (name, onProgress) => {
+      if (name === 'nothing') throw new AppError('not_found', 'There is no model "nothing" to pull: no file');
+      for (const completed of [0, 250, 251, 1000])
+        onProgress({ status: 'pulling 1', total: 1000, completed });
+      onProgress({ status: 'success' });
+    },
+    close: async () => {},
   }),
   playCassettes: async ({ files, against, update }) => ({
     problems: [],
@@ -505,6 +516,25 @@ describe('serve', () => {
     const result = await cli(['serve', '--port', 'x'], { env: { AGENT33_WORKER: 'y?' } });
     expect(result.code).toBe(2);
     expect(result.err).toMatch(/AGENT33_WORKER: found "y\?".*\n.*API_PORT: found "x"/);
+  });
+});
+
+describe('models pull', () => {
+  it('tells how far it is, seldom, and what to write', async () => {
+    const result = await cli(['models', 'pull', 'llama3.2']);
+    expect(result.code).toBe(0);
+    expect(result.err).toBe(
+      'pulling 1 0 % of 1 MB\npulling 1 20 % of 1 MB\npulling 1 100 % of 1 MB\nsuccess\nllama3.2 is ready at http://ollama.test:11434; agents name it ollama/llama3.2\n',
+    );
+    expect(JSON.parse((await cli(['models', 'pull', 'llama3.2', '--json'])).out)).toMatchObject({
+      model: 'ollama/llama3.2',
+    });
+  });
+
+  it('says that there is no such model', async () => {
+    const result = await cli(['models', 'pull', 'nothing']);
+    expect(result.code).toBe(4);
+    expect(result.err).toContain('There is no model "nothing" to pull');
   });
 });
 

@@ -6,7 +6,6 @@ import {
   type ModelPrice,
 } from '../accounting/index.ts';
 import { emptyModelList } from './list/index.ts';
-import { listedDeployment } from './listed-deployment.ts';
 import { noCache, type AnswerCache } from './gateway/answer-cache.ts';
 import { createGateway } from './gateway/create-gateway.ts';
 import type { ModelGateway } from './gateway/gateway.ts';
@@ -17,6 +16,7 @@ import type { ModelReference, ModelRouter } from './provider.ts';
 import type { ModelRules } from './resolve-model.ts';
 import {
   createDispatcher,
+  resolveTarget,
   type Deployment,
   type DispatcherInstruments,
   type ModelList,
@@ -28,7 +28,8 @@ export interface RouterParts {
   readonly metrics: DispatcherInstruments;
   readonly logger: Logger;
   readonly rules: ModelRules;
-  readonly prices: Readonly<Record<string, ModelPrice>>;
+  /** As they are now. */
+  readonly prices: () => Readonly<Record<string, ModelPrice>>;
   /** Bound of a whole call, where the model list says nothing. */
   readonly timeoutMs: number;
   /** Default: nothing is limited, nobody has attributes. */
@@ -52,7 +53,7 @@ export function connectRouter(parts: RouterParts): {
   const { accounting = unlimitedAccounting, callers = strangers } = parts;
   const empty = emptyModelList(timeoutMs);
   const list = parts.list ?? (() => empty);
-  const implicit = new ImplicitDeployments(rules, () => parts.prices);
+  const implicit = new ImplicitDeployments(rules, parts.prices);
   const target = (reference: ModelReference | undefined): string | Deployment => {
     if (reference?.provider !== undefined) return implicit.described(reference);
     const { name } = reference ?? {};
@@ -86,7 +87,7 @@ export function connectRouter(parts: RouterParts): {
     find: (reference) => {
       const wanted = target(reference);
       return typeof wanted === 'string'
-        ? (listedDeployment(list(), wanted) ?? implicit.named(wanted))
+        ? (resolveTarget(wanted, list()).deployments[0] ?? implicit.named(wanted))
         : wanted;
     },
   });

@@ -103,7 +103,7 @@ describe('the choice of the default model', () => {
   it('lets the project decide', async () => {
     const { models } = setUp(
       { OPENAI_API_KEY: 'sk', ANTHROPIC_API_KEY: 'sk-ant' },
-      { settings: { default: 'claude-haiku-4-5' } },
+      { settings: () => ({ default: 'claude-haiku-4-5' }) },
     );
     await models.start();
     expect(models.router.resolve(undefined).id).toBe('anthropic/claude-haiku-4-5');

@@ -1,13 +1,14 @@
-import type { Environment, Clock, Logger, Service } from '../../base/index.ts';
+import { AppError, type Clock, type Environment, type Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import { connectRouter, type RouterParts } from './connect-router.ts';
-import type { ModelPrice } from '../accounting/index.ts';
+import { priceOf, type ModelPrice } from '../accounting/index.ts';
+import { createModelListSource, type ModelListSource, type SecretReader } from './list/index.ts';
 import type { ModelGateway } from './gateway/gateway.ts';
 import type { ModelRules } from './resolve-model.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
 import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
 import { providerEnvironment, type ProviderVariables } from './providers/provider-environment.ts';
-import { connectedKinds } from './providers/provider-kinds.ts';
+import { configurableKind, configurableKinds, connectedKinds } from './providers/provider-kinds.ts';
 import { ModelChoice } from './model-choice.ts';
 import { createOfflineProvider } from './offline/offline-provider.ts';
 import type { OfflineScripts } from './offline/offline-script.ts';
@@ -15,8 +16,17 @@ import { ProviderDirectory } from './provider-directory.ts';
 import type { ModelRouter } from './provider.ts';
 import type { PluginProvider } from './providers/simple-provider.ts';
 
+/** What a project says about names and prices of models. */
+interface ModelSettingsOfProject {
+  readonly default?: string | undefined;
+  readonly prefixes?: Readonly<Record<string, string>>;
+  readonly prices?: Readonly<Record<string, ModelPrice>>;
+}
+
+const noSettings: ModelSettingsOfProject = {};
+
 /** What the model side of a process is made of. */
-export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'timeoutMs'> {
+export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'timeoutMs' | 'list'> {
   readonly config: ProviderVariables &
     Pick<
       Config,
@@ -34,12 +44,13 @@ export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'time
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
   readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'request'>>;
-  /** `spec.models` of the project. */
-  readonly settings?: {
-    readonly default?: string | undefined;
-    readonly prefixes?: Readonly<Record<string, string>>;
-    readonly prices?: Readonly<Record<string, ModelPrice>>;
-  };
+  /** `spec.models` of the project as it is now. */
+  readonly settings?: () => ModelSettingsOfProject;
+  /** Folder of the project, from which the files of the model list are read. Absent: there is no list. */
+  readonly projectDir?: string;
+  readonly secrets?: SecretReader;
+  /** Told each secret that the list resolves, to be kept out of logs. */
+  readonly onSecret?: (value: string) => void;
   /** Further providers, such as those of plugins. */
   readonly providers?: readonly PluginProvider[];
   /** Scripts of `offline/script:<name>`. */
@@ -52,6 +63,8 @@ export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'time
 export interface Models extends Service {
   readonly router: ModelRouter;
   readonly gateway: ModelGateway;
+  /** The model list; `apply` tells it what the project says. */
+  readonly list: ModelListSource;
 }
 
 /** Which provider a model name's beginning speaks for. */
@@ -69,7 +82,13 @@ function prefixRules(config: ModelsDeps['config']): Readonly<Record<string, stri
 
 /** Builds providers, router and the choice of the default model. */
 export function createModels(deps: ModelsDeps): Models {
-  const { config, clock, logger, settings = {}, localOllamaUrl = 'http://localhost:11434' } = deps;
+  const {
+    config,
+    clock,
+    logger,
+    settings = () => noSettings,
+    localOllamaUrl = 'http://localhost:11434',
+  } = deps;
   const { fetch, request } = deps.egress;
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
@@ -107,7 +126,10 @@ export function createModels(deps: ModelsDeps): Models {
     clock,
     logger,
     timeoutMs,
-    fixedDefault: settings.default === 'default' ? undefined : settings.default,
+    fixedDefault: () => {
+      const { default: fixed } = settings();
+      return fixed === 'default' ? undefined : fixed;
+    },
     ollamaUrl: config.OLLAMA_BASE_URL,
     localOllamaUrl,
     ollamaModel: config.OLLAMA_DEFAULT_MODEL,
@@ -117,9 +139,12 @@ export function createModels(deps: ModelsDeps): Models {
     ],
     offlineDefault,
   });
+  const builtInPrefixes = prefixRules(config);
   const rules: ModelRules = {
     directory,
-    prefixes: { ...prefixRules(config), ...settings.prefixes },
+    get prefixes() {
+      return { ...builtInPrefixes, ...settings().prefixes };
+    },
     defaultModels: {
       ollama: config.OLLAMA_DEFAULT_MODEL,
       local: config.OLLAMA_DEFAULT_MODEL,
@@ -130,20 +155,43 @@ export function createModels(deps: ModelsDeps): Models {
     defaultModel: () => choice.model,
     defaultProvider: () => choice.provider,
   };
+  const list = createModelListSource({
+    dir: deps.projectDir ?? '.',
+    clock,
+    logger,
+    environment: parts.environment,
+    timeoutMs,
+    buildProvider: (name, own) => {
+      const kind = configurableKind(name);
+      if (kind !== undefined) return buildConfiguredProvider(kind, own, parts);
+      const registered = directory.get(name);
+      if (registered !== undefined) return registered;
+      throw new AppError('not_found', `There is no model provider "${name}".`);
+    },
+    providers: () => [...configurableKinds, ...directory.all.map((provider) => provider.name)],
+    prefixes: Object.keys(builtInPrefixes),
+    priceOf: (provider, model) => priceOf(provider, model, settings().prices ?? {}),
+    ...(deps.secrets === undefined ? {} : { secrets: deps.secrets }),
+    ...(deps.onSecret === undefined ? {} : { onSecret: deps.onSecret }),
+  });
   const { gateway, router } = connectRouter({
     ...deps,
+    list: () => list.current(),
     rules,
-    prices: settings.prices ?? {},
+    prices: () => settings().prices ?? {},
     timeoutMs,
   });
   return {
     name: 'models',
     router,
     gateway,
-    start: () => choice.start(),
-    stop: () => {
+    list,
+    start: async () => {
+      await Promise.all([list.start(), choice.start()]);
+    },
+    stop: async () => {
       choice.stop();
-      return Promise.resolve();
+      await list.stop();
     },
   };
 }

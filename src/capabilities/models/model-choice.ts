@@ -10,7 +10,7 @@ interface ModelChoiceDeps {
   readonly logger: Logger;
   readonly timeoutMs: number;
   /** The project's own choice; stands above everything found. */
-  readonly fixedDefault: string | undefined;
+  readonly fixedDefault: () => string | undefined;
   /** `OLLAMA_BASE_URL`, if set. */
   readonly ollamaUrl: string | undefined;
   /** Tried when no address is set. */
@@ -39,12 +39,12 @@ export class ModelChoice {
 
   /** What is used when nothing is named: the project's choice as it wrote it, else `provider/model` as found. */
   get model(): string {
-    return this.#deps.fixedDefault ?? this.#found;
+    return this.#deps.fixedDefault() ?? this.#found;
   }
 
   /** Who gets the model names that no rule covers. */
   get provider(): string {
-    const chosen = this.#deps.fixedDefault?.split('/')[0] ?? '';
+    const chosen = this.#deps.fixedDefault()?.split('/')[0] ?? '';
     if (this.#deps.directory.get(chosen) !== undefined) return chosen;
     return this.#found.split('/')[0] ?? '';
   }

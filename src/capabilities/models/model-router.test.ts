@@ -30,7 +30,7 @@ function setUp(
     clock,
     metrics,
     logger: createMemoryLogger(),
-    prices: { priced: { inputPerMillion: 2, outputPerMillion: 10 } },
+    prices: () => ({ priced: { inputPerMillion: 2, outputPerMillion: 10 } }),
     timeoutMs: options.timeoutMs ?? 120_000,
     rules: {
       directory,

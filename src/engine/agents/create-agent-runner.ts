@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../base/index.ts';
+import { runLimitsOf } from '../../capabilities/accounting/index.ts';
 import type { ModelRouter, ModelSettings, ModelTool } from '../../capabilities/models/index.ts';
 import {
   ToolResult,
@@ -155,7 +156,12 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
         {
           models: deps.models,
           step: context.step,
-          caller: { scope: context.scope, agent: agent.metadata.name, runId: context.runId },
+          caller: {
+            scope: context.scope,
+            agent: agent.metadata.name,
+            runId: context.runId,
+            limits: runLimitsOf(agent, context.runId),
+          },
           signal: context.signal,
           ...(lead?.spending === undefined ? {} : { spending: lead.spending }),
           approveCall: async (tool, call, key) => {

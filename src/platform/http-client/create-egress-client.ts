@@ -47,11 +47,11 @@ export function createEgressClient(
   policy: EgressPolicy,
   options: { resolve?: ResolveHost; clock?: Clock } = {},
 ): EgressClient {
-  const { hosts, limits = {}, maxRedirects = 0, maxBodyBytes } = policy;
+  const { allowPrivate, hosts, limits = {}, maxRedirects = 0, maxBodyBytes } = policy;
   const closing = new AbortController();
   const agent = new Agent({
     connect: createGuardedConnector({
-      allowPrivate: policy.allowPrivate,
+      allowPrivate: typeof allowPrivate === 'function' ? allowPrivate : () => allowPrivate,
       resolve: options.resolve ?? resolveWithSystem,
       clock: options.clock ?? systemClock,
       connectMs: limits.connectMs ?? defaultConnectMs,

@@ -39,9 +39,9 @@ export interface EgressLimits {
 export interface EgressPolicy {
   /**
    * Host names (`api.example.com`, `*.example.com`), `host:port`, IP addresses or CIDRs on private networks that may be
-   * reached all the same; public addresses need no entry. `*` is not accepted.
+   * reached all the same; public addresses need no entry. `*` is not accepted. A function is asked at each connection.
    */
-  readonly allowPrivate: readonly string[];
+  readonly allowPrivate: readonly string[] | (() => readonly string[]);
   /** When given, only these hosts may be reached (`example.com`, `*.example.com`). An empty list denies all. */
   readonly hosts?: readonly string[];
   /** Redirects followed; each hop is checked again and credentials are dropped on a new origin. Default 0. */

@@ -17,7 +17,7 @@ export const resolveWithSystem: ResolveHost = (hostname) =>
   systemLookup(hostname, { all: true, verbatim: true });
 
 interface ConnectorDeps {
-  readonly allowPrivate: readonly string[];
+  readonly allowPrivate: () => readonly string[];
   readonly resolve: ResolveHost;
   readonly clock: Clock;
   /** For name resolution, TCP and TLS together. */
@@ -59,7 +59,7 @@ async function chooseAddresses(deps: ConnectorDeps, destination: Destination): P
       ? await within(deps, hostname, deps.resolve(hostname))
       : [{ address: hostname, family: literal }];
   if (found.length === 0) throw new AppError('upstream_error', `"${hostname}" has no address`);
-  for (const { address } of found) assertAddress(address, destination, deps.allowPrivate);
+  for (const { address } of found) assertAddress(address, destination, deps.allowPrivate());
   return [...found];
 }
 
@@ -73,7 +73,7 @@ function peerFault(
   if (peer === undefined)
     return new AppError('upstream_error', `the connection to "${destination.hostname}" broke`);
   try {
-    assertAddress(peer, destination, deps.allowPrivate);
+    assertAddress(peer, destination, deps.allowPrivate());
     return undefined;
   } catch (refusal) {
     return refusal as Error;

@@ -390,9 +390,10 @@ export function ledgerContract(
       const answers = await Promise.all(
         Array.from({ length: 300 }, (_, index) =>
           // Named in different orders: locks must be taken in one.
-          all[index % 3]?.reserve(reservation(index % 2 === 0 ? [one, two] : [two, one], { usd: 0.01 }), {
-            signal,
-          }),
+          (all[index % 3] ?? ledger).reserve(
+            reservation(index % 2 === 0 ? [one, two] : [two, one], { usd: 0.01 }),
+            { signal },
+          ),
         ),
       );
       expect(answers.filter((answer) => answer === undefined)).toHaveLength(100);

@@ -21,7 +21,7 @@ export class ChunkSource {
     body.once('end', () => this.#end(undefined));
     body.on('error', (error) => this.#end(error));
     // Destroyed without an error, by ourselves or by a transport that says nothing.
-    body.once('close', () => this.#end(new Error('the stream was closed')));
+    body.once('close', () => this.#close());
   }
 
   /** The next bytes; `undefined` at the end. Rejects with what broke the stream. */
@@ -41,7 +41,8 @@ export class ChunkSource {
 
   /** Lets go of the stream: whoever sends it is told to stop. */
   destroy(): void {
-    this.#end(new Error('the stream was closed'));
+    if (this.#ended) return;
+    this.#close();
     this.#body.destroy();
   }
 
@@ -64,6 +65,10 @@ export class ChunkSource {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes >= mostWaitingBytes) this.#body.pause();
+  }
+
+  #close(): void {
+    if (!this.#ended) this.#end(new Error('the stream was closed'));
   }
 
   #end(failure: unknown): void {

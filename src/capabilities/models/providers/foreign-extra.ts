@@ -2,7 +2,7 @@ import type { LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
 
 /** Fields of OpenAI's requests that no other dialect has a counterpart for, or that stand in our own request. */
-const openAIOnly: ReadonlySet<string> = new Set([
+export const openAIOnly: ReadonlySet<string> = new Set([
   'audio',
   'frequency_penalty',
   'function_call',

@@ -5,7 +5,7 @@ import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
 import { fetchJson } from './fetch-json.ts';
-import { createOpenAIForward, type OpenAIShape } from './forward-openai.ts';
+import type { OpenAIShape } from './forward-openai.ts';
 import { OpenAIAnswerReader } from './openai-answer-extras.ts';
 import { embedInBatches, readOpenAIEmbeddings } from './openai-embeddings.ts';
 import type { OpenAIQuirks } from './openai-quirks.ts';
@@ -13,6 +13,7 @@ import { toOpenAIRequest } from './openai-request.ts';
 import { readOpenAIUsage } from './openai-usage.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider } from '../provider.ts';
+import { createQuirkyForward } from './quirky-forward.ts';
 import { readOpenAIModels } from './read-openai-models.ts';
 import { readRerank, toRerankBody } from './read-rerank.ts';
 
@@ -194,8 +195,9 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
   const { request, wireShapes: shapes } = options;
   return {
     ...provider,
-    ...createOpenAIForward({
+    ...createQuirkyForward({
       ...options,
+      quirks,
       request,
       upstream,
       baseUrl,

@@ -1,38 +1,43 @@
 import { isJsonObject, tryParseJson, type Json, type JsonObject } from '../../../base/index.ts';
 import type { FinishReason, Usage } from '../../../protocol/index.ts';
 import type { WireShape } from '../provider.ts';
+import { spokenTextAt } from './spoken-text.ts';
 import { SseSplitter } from './sse-splitter.ts';
 import { finishReasonOfWire, usageOfWire } from './wire-usage.ts';
 
-const doubleQuote = 0x22;
-
-/** Members of an event whose text is what the model said, by shape. The likeliest first. */
-const spokenKeys: Readonly<Record<WireShape, readonly string[]>> = {
-  'openai-chat': ['"content":', '"arguments":', '"reasoning_content":', '"reasoning":', '"refusal":'],
-  'openai-completions': ['"text":'],
-  'openai-responses': ['"delta":'],
-  'openai-embeddings': [],
-  'anthropic-messages': ['"text":', '"partial_json":', '"thinking":'],
-};
-
-/** Offset of the value behind `"key":`, a space allowed; -1 where there is no such key. */
-function valueAfter(line: string, key: string, from = 0): number {
-  const found = line.indexOf(key, from);
-  if (found === -1) return -1;
-  const at = found + key.length;
-  return line.charCodeAt(at) === 0x20 ? at + 1 : at;
+/** The member of an event that holds what the model said, and what marks the other events that have to be read. */
+interface Marks {
+  readonly spoken: string;
+  readonly telling: readonly string[];
 }
 
-/** Bytes of the text that begins with the quote at `from`. */
-function textLength(line: string, from: number): number {
-  let end = line.indexOf('"', from + 1);
-  while (end !== -1) {
-    let before = end;
-    while (line.charCodeAt(before - 1) === 0x5c) before -= 1;
-    if ((end - before) % 2 === 0) return end - from - 1;
-    end = line.indexOf('"', end + 1);
+/** `colon`: how this upstream writes it, with a space or without. */
+function marksOf(shape: WireShape, colon: string): Marks {
+  switch (shape) {
+    case 'anthropic-messages':
+      return {
+        spoken: '"delta":',
+        telling: [`"usage"${colon}{`, `"type"${colon}"message_stop"`, `"type"${colon}"error"`],
+      };
+    case 'openai-responses':
+      return {
+        spoken: '"delta":',
+        telling: [
+          `"response.completed"`,
+          `"response.incomplete"`,
+          `"response.failed"`,
+          `"type"${colon}"error"`,
+        ],
+      };
+    case 'openai-chat':
+    case 'openai-completions':
+    case 'openai-embeddings':
+    default:
+      return {
+        spoken: shape === 'openai-completions' ? '"text":' : '"delta":',
+        telling: [`"usage"${colon}{`, `"finish_reason"${colon}"`, '"error"'],
+      };
   }
-  return line.length - from;
 }
 
 /** The line as text again: it was read byte by byte, for the search. */
@@ -46,7 +51,9 @@ const decode = (line: string): Json | undefined => tryParseJson(Buffer.from(line
 export class UsageTap {
   readonly #shape: WireShape;
   readonly #hideUsage: boolean;
-  readonly #keys: readonly string[];
+  #marks: Marks;
+  /** The last event that only said something, without what it said. */
+  #last = { before: '', behind: '' };
   readonly #splitter = new SseSplitter();
   #wireUsage: JsonObject | undefined;
   /** Bytes of text that the model has said, about its characters where they are ASCII. */
@@ -63,7 +70,7 @@ export class UsageTap {
   constructor(shape: WireShape, options: { readonly hideUsage?: boolean } = {}) {
     this.#shape = shape;
     this.#hideUsage = options.hideUsage ?? false;
-    this.#keys = spokenKeys[shape];
+    this.#marks = marksOf(shape, ':');
   }
 
   get usage(): Usage | undefined {
@@ -102,76 +109,77 @@ export class UsageTap {
     return this.#scan(Buffer.concat([rest, Buffer.from(ends ? '\n' : '\n\n')]));
   }
 
+  /** Whole events, read and, where one is to be hidden, without it. */
   #scan(bytes: Buffer): Buffer {
     const text = bytes.toString('latin1');
-    let kept: Buffer[] | undefined;
-    let copied = 0;
-    let eventStart = 0;
+    let hidden: (readonly [start: number, end: number])[] | undefined;
     let start = 0;
-    let hides = false;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      const length = end - start;
-      if (length === 0 || (length === 1 && text.charCodeAt(start) === 0x0d)) {
-        if (hides) {
-          (kept ??= []).push(bytes.subarray(copied, eventStart));
-          copied = end + 1;
-          hides = false;
-        }
-        eventStart = end + 1;
-      } else if (text.startsWith('data:', start)) {
-        hides = this.#line(text.slice(start + 5, end)) || hides;
-      }
+      if (
+        !this.#isLikeLast(text, start, end) &&
+        text.startsWith('data:', start) &&
+        this.#line(text.slice(start, end))
+      )
+        (hidden ??= []).push(eventAround(text, start, end));
       start = end + 1;
     }
-    if (kept === undefined) return bytes;
-    kept.push(bytes.subarray(copied));
-    return Buffer.concat(kept);
+    return hidden === undefined ? bytes : without(bytes, hidden);
   }
 
-  /** Looks at the data of one event; true: it is to be taken out. */
+  /**
+   * Most events differ from the one before only in the text that is said: such a one need not be looked at any further.
+   */
+  #isLikeLast(text: string, start: number, end: number): boolean {
+    const { before, behind } = this.#last;
+    const spoken = start + before.length;
+    const tail = end - behind.length;
+    if (
+      before === '' ||
+      spoken > tail ||
+      text.slice(start, spoken) !== before ||
+      text.slice(tail, end) !== behind ||
+      text.indexOf('"', spoken) !== tail
+    )
+      return false;
+    this.spokenBytes += tail - spoken;
+    return true;
+  }
+
+  /** Looks at a line of data; true: its event is to be taken out. */
   #line(line: string): boolean {
     if (this.opening === 'none') this.#open(line);
-    if (line.length < 10 && line.trim() === '[DONE]') {
+    if (line.length < 16 && line.slice(5).trim() === '[DONE]') {
       this.ended = true;
       return false;
     }
-    this.#countSpoken(line);
-    const usageAt = valueAfter(line, '"usage":');
-    const hasUsage = usageAt !== -1 && line.charCodeAt(usageAt) === 0x7b;
-    if (!hasUsage && !this.#tellsMore(line)) return false;
-    const event = decode(line);
-    if (!isJsonObject(event)) return false;
-    this.#read(event);
-    const { choices } = event;
-    return this.#hideUsage && hasUsage && Array.isArray(choices) && choices.length === 0;
+    const { spoken, telling } = this.#marks;
+    let tells = false;
+    for (const mark of telling) tells ||= line.includes(mark);
+    const at = line.indexOf(spoken);
+    if (at !== -1) {
+      const text = spokenTextAt(line, at + spoken.length);
+      this.spokenBytes += text.bytes;
+      if (!tells && text.start !== -1)
+        this.#last = { before: line.slice(0, text.start), behind: line.slice(text.end) };
+    }
+    return tells && this.#tell(line);
   }
 
+  /** Looks at the first event that has data. */
   #open(line: string): void {
     this.opening = 'answer';
-    const event = decode(line);
-    if (!isJsonObject(event)) return;
-    this.#read(event);
+    this.#marks = marksOf(this.#shape, /^data: ?\{\s*"[^"]*": /.test(line) ? ': ' : ':');
+    this.#tell(line);
     if (this.failure !== undefined) this.opening = 'error';
   }
 
-  /** Why the model stopped, or an error: the other events that have to be read. */
-  #tellsMore(line: string): boolean {
-    if (this.#shape === 'anthropic-messages')
-      return line.includes('"message_stop"') || line.includes('"error"');
-    if (this.#shape === 'openai-responses')
-      return line.includes('"response.') && /"response\.(?:failed|incomplete|completed)"|"error"/.test(line);
-    const reason = valueAfter(line, '"finish_reason":');
-    if (reason !== -1 && line.charCodeAt(reason) === doubleQuote) return true;
-    return line.includes('"error"');
-  }
-
-  #countSpoken(line: string): void {
-    for (const key of this.#keys) {
-      const at = valueAfter(line, key);
-      if (at === -1 || line.charCodeAt(at) !== doubleQuote) continue;
-      this.spokenBytes += textLength(line, at);
-      return;
-    }
+  /** Reads an event that tells something; true: it is to be taken out. */
+  #tell(line: string): boolean {
+    const event = decode(line.slice(5));
+    if (!isJsonObject(event)) return false;
+    this.#read(event);
+    const { choices, usage } = event;
+    return this.#hideUsage && isJsonObject(usage) && Array.isArray(choices) && choices.length === 0;
   }
 
   #read(event: JsonObject): void {
@@ -202,4 +210,40 @@ export class UsageTap {
 /** Without what is `null`, which would hide what was told before. */
 function known(usage: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== null));
+}
+
+/** Offset of the end of the line that `at` lies in. */
+function endOfLine(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end === -1 ? text.length : end;
+}
+
+/** The whole event that this line is part of, with the blank line behind it. */
+function eventAround(text: string, lineStart: number, lineEnd: number): readonly [number, number] {
+  let start = lineStart;
+  while (start > 0) {
+    const before = text.lastIndexOf('\n', start - 2) + 1;
+    if (text.slice(before, start).trim() === '') break;
+    start = before;
+  }
+  let end = lineEnd + 1;
+  while (end < text.length) {
+    const lineEndsAt = endOfLine(text, end);
+    const blank = text.slice(end, lineEndsAt).trim() === '';
+    end = lineEndsAt + 1;
+    if (blank) break;
+  }
+  return [start, Math.min(end, text.length)];
+}
+
+function without(bytes: Buffer, parts: readonly (readonly [number, number])[]): Buffer {
+  const kept: Buffer[] = [];
+  let copied = 0;
+  for (const [start, end] of parts.toSorted(([a], [b]) => a - b)) {
+    if (start < copied) continue;
+    kept.push(bytes.subarray(copied, start));
+    copied = end;
+  }
+  kept.push(bytes.subarray(copied));
+  return Buffer.concat(kept);
 }

@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../../base/index.ts';
 import type { Deployment, ModelList } from './deployment.ts';
 import { DeploymentHealth, type HealthTally } from './deployment-health.ts';
 import { planGroup, type GroupPlan } from './group-plan.ts';
+import { resolveTarget } from './resolve-target.ts';
 
 interface GroupDirectoryDeps {
   readonly clock: Clock;
@@ -17,6 +18,8 @@ export interface Found {
   readonly byId: boolean;
 }
 
+/** Prepared groups that are kept, those of patterns included. */
+const mostGroups = 2000;
 /** So many new deployments outside the list, and those that nobody calls any more are looked for. */
 const mostStrangers = 256;
 
@@ -42,23 +45,21 @@ export class GroupDirectory {
       const own = list.deployments.get(target.id) === target;
       return { plan: this.#single(target, list, own), byId: false };
     }
-    const name = list.aliases.get(target) ?? target;
-    const known = this.#groups.get(name);
+    const known = this.#groups.get(list.aliases.get(target) ?? target);
     if (known !== undefined) return { plan: known, byId: false };
-    const deployments = list.groups.get(name);
-    if (deployments !== undefined) {
-      const plan = this.#plan(name, deployments, list, true);
-      this.#groups.set(name, plan);
-      return { plan, byId: false };
-    }
-    const one = list.deployments.get(name);
-    if (one !== undefined) return { plan: this.#single(one, list, true), byId: true };
-    return { plan: this.#single(this.#deps.implicit(name), list, false), byId: false };
+    const { by, name, deployments } = resolveTarget(target, list);
+    const [one] = deployments;
+    if (by === 'deployment' && one !== undefined) return { plan: this.#single(one, list, true), byId: true };
+    if (one === undefined) return { plan: this.#single(this.#deps.implicit(name), list, false), byId: false };
+    const plan = this.#groups.get(name) ?? this.#plan(name, deployments, list, true);
+    // Names that a pattern covers are as many as clients can think of.
+    if (by === 'group' || this.#groups.size < mostGroups) this.#groups.set(name, plan);
+    return { plan, byId: false };
   }
 
   /** The name of the group that a name stands for. */
   groupName(name: string): string {
-    return this.#current().aliases.get(name) ?? name;
+    return resolveTarget(name, this.#current()).name;
   }
 
   /** Every deployment of the list with its health, and those outside it that were called lately. */
