@@ -2,12 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { definitionKinds } from '../../../protocol/index.ts';
 import { modelListDeps } from '../../../testing/index.ts';
 import { resolveTarget } from '../router/resolve-target.ts';
 import { readModelList } from './model-list-source.ts';
+
+// Hundreds of inputs each; a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 let dir: string;
 beforeAll(async () => {
