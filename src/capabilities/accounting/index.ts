@@ -7,7 +7,6 @@ export { createLimitSource } from './create-limit-source.ts';
 export { estimateTokens } from './estimate-tokens.ts';
 export { createFileLimits } from './file-limits.ts';
 export type * from './ledger.ts';
-export type * from './limit-source.ts';
 export { createAccounting, type AccountingDeps } from './create-accounting.ts';
 export { createRedisLedger, type RedisLedgerDeps } from './ledger/create-redis-ledger.ts';
 export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
