@@ -14,7 +14,7 @@ export async function startWorker(foundation: Foundation): Promise<StartedWorker
       : createProbeServer({
           config: { ...config, API_HOST: config.AGENT33_WORKER_HOST, API_PORT: port },
           authenticator: createAuthenticator({
-            keys: parts.modelSide.apiKeys,
+            keys: parts.modelSide.accounting.apiKeys,
             jwtSecret: credentials.jwtSecret,
             algorithm: config.JWT_ALGORITHM,
             expireMinutes: config.JWT_EXPIRE_MINUTES,

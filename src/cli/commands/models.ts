@@ -4,15 +4,15 @@ import type { CliServices } from '../cli-services.ts';
 import { columns, outputFormat, printRows, rowsOf } from '../output.ts';
 import { registerModelBudget } from './models-budget.ts';
 import { registerModelsPull } from './models-pull.ts';
+import { addModelRouterCommands } from './models-router.ts';
 import { registerModelUsage } from './models-usage.ts';
 import { openClient } from './open-client.ts';
 
-/** `agent33 models …`: what answers, what it costs, who may use how much. */
+/** `agent33 models …`: what answers. */
 export function registerModels(program: Command, context: CliContext, services: CliServices): void {
   const models = program
     .command('models')
     .description('models: what answers, what it costs, who may use how much');
-  registerModelsPull(models, context, services);
   models
     .command('list')
     .description('models and agents that answer over the OpenAI-compatible API')
@@ -25,6 +25,8 @@ export function registerModels(program: Command, context: CliContext, services: 
         columns('id', 'owned_by'),
       );
     });
+  addModelRouterCommands(models, context);
+  registerModelsPull(models, context, services);
   registerModelUsage(models, context);
   registerModelBudget(models, context);
 }
