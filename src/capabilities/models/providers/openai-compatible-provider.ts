@@ -4,6 +4,7 @@ import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
+import { foreignFields } from './foreign-fields.ts';
 import { fetchJson } from './fetch-json.ts';
 import type { OpenAIShape } from './forward-openai.ts';
 import { OpenAIAnswerReader } from './openai-answer-extras.ts';
@@ -70,7 +71,7 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
   const isAzure = url.hostname.endsWith('.openai.azure.com');
   const isOpenAI = url.hostname === 'api.openai.com';
   const quirks: OpenAIQuirks = {
-    ...(isOpenAI || isAzure ? { reasoningModels: openAIReasoningModels } : {}),
+    ...(isOpenAI || isAzure ? { reasoningModels: openAIReasoningModels, refuses: foreignFields } : {}),
     ...options.quirks,
     ...(options.structuredOutputs === undefined ? {} : { schemas: options.structuredOutputs }),
   };
