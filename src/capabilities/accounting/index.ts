@@ -13,14 +13,13 @@ export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.
 export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export type * from './limit-desk.ts';
 export type * from './limit-source.ts';
-export { costOf, highestCost, priceOf, withCost } from './model-cost.ts';
+export { costOf, priceOf, withCost } from './model-cost.ts';
 export type { ModelPrice } from './price-table.ts';
 export { runLimitsOf } from './run-limits.ts';
 export { createUsageReports } from './sql-usage-reports.ts';
 export { SqlStoredLimits } from './sql-stored-limits.ts';
 export { SqlUsageStore, type UsageStoreDeps } from './sql-usage-store.ts';
 export type * from './stored-limits.ts';
-export { subjectKey } from './subject-key.ts';
 export { unlimitedAccounting } from './unlimited-accounting.ts';
 export * from './usage-reports.ts';
 export type * from './usage-row.ts';
