@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -21,6 +23,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // Hundreds of processes are started; each would compile the same sources.
+          env: { NODE_COMPILE_CACHE: path.join(tmpdir(), 'agent33-tests-compiled') },
         },
       },
     ],

@@ -138,6 +138,7 @@ function cliPage(): GeneratedPage {
       openApp: notHere,
       openWorker: notHere,
       loadProject: notHere,
+      openLocalModels: notHere,
       playCassettes: notHere,
     },
     '0',

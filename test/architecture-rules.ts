@@ -1,7 +1,8 @@
 import path from 'node:path';
 
-/** Layers from the bottom up: a layer imports itself and those before it. */
+/** Layers from the bottom up: a layer imports itself and those before it. The client stands alone. */
 const layers = [
+  'client',
   'base',
   'protocol',
   'platform',
@@ -62,7 +63,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   croner: ['src/engine/automation/'],
   jsonata: ['src/engine/expressions/'],
   'minijinja-js': ['src/engine/expressions/'],
-  '@ai-sdk/openai-compatible': ['src/capabilities/models/'],
+  '@ai-sdk/openai-compatible': ['src/capabilities/models/', 'src/client/'],
   '@ai-sdk/anthropic': ['src/capabilities/models/'],
   '@ai-sdk/google': ['src/capabilities/models/'],
   '@ai-sdk/amazon-bedrock': ['src/capabilities/models/'],

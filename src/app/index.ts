@@ -2,6 +2,7 @@ import type { ReadProject } from './read-project.ts';
 
 export { App, createApp, createWorker, Worker } from './app.ts';
 export type { AppOptions, StartedApp, StartedWorker } from './app-options.ts';
+export { openLocalModels } from './open-local-models.ts';
 export { playCassettes, type CassetteReport, type CassetteResult } from './play-cassettes.ts';
 export type { ReadProject } from './read-project.ts';
 

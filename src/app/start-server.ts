@@ -2,18 +2,19 @@ import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
 import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
-import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
+import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { openLocalModels } from './open-local-models.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
 /** Puts a server together and starts it. */
 export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const parts = await compose(foundation, 'server');
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
-  const apiKeys = createApiKeyStore({ storage, clock, ids });
+  const { apiKeys, usage, limits } = parts.modelSide.accounting;
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
   const responses = new SqlResponseStore({
     storage,
@@ -21,6 +22,12 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     logger: options.logger,
     retentionMs: parts.project.current.project.spec.runs.retention,
   });
+  const localModels = openLocalModels(config);
+  lifecycle.onStop('local-models', () => localModels.close());
+  // Without an address of its own an Ollama is only there when the router has found it.
+  const hasOllama = (): boolean =>
+    config.OLLAMA_BASE_URL !== undefined ||
+    models.router.status().providers.some(({ name, status }) => name === 'ollama' && status === 'ok');
   const http = createHttpServer({
     config,
     runs,
@@ -36,6 +43,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },
     workers: createWorkerList({ storage, leaseMs }),
     apiKeys,
+    usage,
+    limits,
     authenticator: createAuthenticator({
       keys: apiKeys,
       jwtSecret: credentials.jwtSecret,
@@ -45,9 +54,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
-    usage: parts.modelSide.usage,
-    limits: parts.modelSide.limits,
     responses,
+    localModels: () => (hasOllama() ? localModels : undefined),
     health: parts.health,
     metrics: parts.metrics,
     logger: options.logger,

@@ -71,6 +71,24 @@ interface PlayCassettesOptions {
   readonly update: boolean;
 }
 
+/** How far the download of a model is; sizes in bytes. */
+export interface PullProgress {
+  readonly status: string;
+  readonly total?: number;
+  readonly completed?: number;
+}
+
+/** A local server that holds models as files. */
+interface LocalModelServer {
+  readonly address: string;
+  pullModel(
+    name: string,
+    onProgress: (progress: PullProgress) => void,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** The parts of the program that only some commands need; loaded when one of those runs. */
 export interface CliServices {
   openApp(options: OpenAppOptions): Promise<ServedApp>;
@@ -78,5 +96,6 @@ export interface CliServices {
   playCassettes(
     options: PlayCassettesOptions,
   ): Promise<{ results: readonly PlayedCassetteFile[]; problems: readonly DefinitionProblem[] }>;
+  openLocalModels(config: Config): Promise<LocalModelServer>;
   loadProject(dir: string, environment: Readonly<Record<string, string | undefined>>): Promise<LoadedProject>;
 }

@@ -40,6 +40,7 @@ const services: CliServices = {
   openApp: async (options) => (await import('../app/index.ts')).createApp(options),
   openWorker: async (options) => (await import('../app/index.ts')).createWorker(options),
   loadProject: async (dir, environment) => (await import('../app/index.ts')).readProject(dir, environment),
+  openLocalModels: async (config) => (await import('../app/index.ts')).openLocalModels(config),
   playCassettes: async (options) => (await import('../app/index.ts')).playCassettes(options),
 };
 // Should the process end before the command has, that is a failure.

@@ -22,8 +22,22 @@ function block(index: number, start: JsonObject, deltas: readonly JsonObject[]):
   ];
 }
 
-function tokens(turn: FakeTurn): { readonly input: number; readonly output: number } {
-  return { input: turn.usage?.inputTokens ?? 10, output: turn.usage?.outputTokens ?? 5 };
+interface Tokens {
+  readonly input: JsonObject;
+  readonly output: number;
+}
+
+/** Anthropic counts what its cache gave and took apart from the other input. */
+function tokens(turn: FakeTurn): Tokens {
+  const { inputTokens = 10, outputTokens = 5, cachedInputTokens, cacheWriteTokens } = turn.usage ?? {};
+  return {
+    output: outputTokens,
+    input: {
+      input_tokens: inputTokens - (cachedInputTokens ?? 0) - (cacheWriteTokens ?? 0),
+      ...(cachedInputTokens === undefined ? {} : { cache_read_input_tokens: cachedInputTokens }),
+      ...(cacheWriteTokens === undefined ? {} : { cache_creation_input_tokens: cacheWriteTokens }),
+    },
+  };
 }
 
 const dialect: ModelApiDialect = {
@@ -75,7 +89,7 @@ const dialect: ModelApiDialect = {
           content: [],
           stop_reason: null,
           stop_sequence: null,
-          usage: { input_tokens: input, output_tokens: 0 },
+          usage: { ...input, output_tokens: 0 },
         },
       }),
       ...blocks.flatMap((make, index) => make(index)),
@@ -112,7 +126,7 @@ const dialect: ModelApiDialect = {
       ],
       stop_reason: reasons[finishReasonOf(turn)],
       stop_sequence: null,
-      usage: { input_tokens: input, output_tokens: output },
+      usage: { ...input, output_tokens: output },
     };
   },
   errorBody: (status, message) => ({

@@ -39,18 +39,21 @@ export interface RecordedModelRequest {
 
 /** How one kind of API is spoken. */
 export interface ModelApiDialect {
-  readonly chatPath: string;
+  /** Address of the chat endpoint, or what tells it from others. */
+  readonly chatPath: string | RegExp;
   readonly streamType: string;
   /** Parts of a stream that come before the first text. */
   readonly openingPieces: number;
   /** Other addresses: path → JSON body. */
   readonly pages: Readonly<Record<string, JsonObject>>;
-  wantsStream(body: JsonObject): boolean;
+  /** Answers of other endpoints that depend on what they are asked; `undefined`: no such address. */
+  respond?(path: string, body: JsonObject): JsonObject | undefined;
+  wantsStream(body: JsonObject, path: string): boolean;
   /** The streamed answer, cut where a network may cut it. */
-  pieces(turn: FakeTurn, model: string, callIds: () => string): readonly string[];
+  pieces(turn: FakeTurn, model: string, callIds: () => string): readonly (string | Uint8Array)[];
   whole(turn: FakeTurn, model: string, callIds: () => string): JsonObject;
   errorBody(status: number, message: string): JsonObject;
-  errorPiece(message: string): string;
+  errorPiece(message: string): string | Uint8Array;
 }
 
 const html = '<!doctype html><title>Sign in</title><p>Please sign in to this network.</p>';
@@ -88,7 +91,7 @@ export class FakeModelServer {
 
   /** Calls of the chat endpoint only. */
   get chatRequests(): readonly RecordedModelRequest[] {
-    return this.requests.filter(({ path }) => path === this.#dialect.chatPath);
+    return this.requests.filter(({ path }) => this.#isChat(path));
   }
 
   /** Adds answers to the script; after the last one the text "ok" is answered. */
@@ -99,6 +102,11 @@ export class FakeModelServer {
   /** The next chat calls go wrong, one fault each. */
   fail(...faults: readonly ModelServerFault[]): void {
     this.#faults.push(...faults);
+  }
+
+  /** Clients that have closed their connection before their answer was complete. */
+  get clientsLeft(): number {
+    return this.#left;
   }
 
   /** Resolves once `count` clients have closed their connection before their answer was complete. */
@@ -123,6 +131,11 @@ export class FakeModelServer {
     });
   }
 
+  #isChat(path: string): boolean {
+    const { chatPath } = this.#dialect;
+    return typeof chatPath === 'string' ? path === chatPath : chatPath.test(path);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('close', () => {
       if (response.writableFinished) return;
@@ -145,9 +158,9 @@ export class FakeModelServer {
       body: isJsonObject(body) ? body : {},
     };
     this.requests.push(recorded);
-    const page = this.#dialect.pages[recorded.path];
-    if (recorded.path === this.#dialect.chatPath && recorded.method === 'POST') {
-      await this.#chat(recorded.body, response);
+    const page = this.#dialect.pages[recorded.path] ?? this.#dialect.respond?.(recorded.path, recorded.body);
+    if (this.#isChat(recorded.path) && recorded.method === 'POST') {
+      await this.#chat(recorded, response);
     } else if (page === undefined) this.#json(response, 404, this.#dialect.errorBody(404, 'not found'));
     else this.#json(response, 200, page);
   }
@@ -172,7 +185,7 @@ export class FakeModelServer {
     });
   }
 
-  async #chat(body: JsonObject, response: ServerResponse): Promise<void> {
+  async #chat({ body, path }: RecordedModelRequest, response: ServerResponse): Promise<void> {
     const fault = this.#faults.shift();
     if (fault?.kind === 'status')
       return this.#json(
@@ -200,9 +213,9 @@ export class FakeModelServer {
     if (delayMs > 0) await this.#wait(delayMs);
     const model = typeof body['model'] === 'string' ? body['model'] : 'fake-model';
     const callIds = (): string => `call_${(this.#callIds += 1)}`;
-    if (!this.#dialect.wantsStream(body) && (fault === undefined || fault.kind === 'slow-head'))
+    if (!this.#dialect.wantsStream(body, path) && (fault === undefined || fault.kind === 'slow-head'))
       return this.#json(response, 200, this.#dialect.whole(turn, model, callIds));
-    const streamed = this.#dialect.wantsStream(body);
+    const streamed = this.#dialect.wantsStream(body, path);
     const pieces = streamed
       ? this.#dialect.pieces(turn, model, callIds)
       : (JSON.stringify(this.#dialect.whole(turn, model, callIds)).match(/.{1,16}/gsu) ?? []);
@@ -213,7 +226,7 @@ export class FakeModelServer {
 
   async #send(
     response: ServerResponse,
-    pieces: readonly string[],
+    pieces: readonly (string | Uint8Array)[],
     fault: ModelServerFault | undefined,
   ): Promise<void> {
     const sent = fault !== undefined && 'afterPieces' in fault ? pieces.slice(0, fault.afterPieces) : pieces;

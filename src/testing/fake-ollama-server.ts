@@ -1,5 +1,6 @@
 import { tryParseJson, type JsonObject } from '../base/index.ts';
 import { FakeModelServer, type ModelApiDialect } from './fake-model-server.ts';
+import { fakeVector } from './fake-vectors.ts';
 import { chunksOf, type FakeTurn } from './fake-turn.ts';
 
 const createdAt = '2026-01-01T00:00:00Z';
@@ -41,6 +42,19 @@ function createDialect(models: readonly string[]): ModelApiDialect {
     pages: {
       '/api/version': { version: '0.12.3' },
       '/api/tags': { models: models.map((name) => ({ name, model: name, size: 1, digest: 'fake' })) },
+    },
+    respond(path, body) {
+      const model = typeof body['model'] === 'string' ? body['model'] : '';
+      if (path === '/api/show')
+        return models.includes(model)
+          ? {
+              capabilities: ['completion', 'tools'],
+              model_info: { 'general.architecture': 'llama', 'llama.context_length': 8192 },
+            }
+          : undefined;
+      if (path !== '/api/embed') return undefined;
+      const texts = body['input'] as readonly string[];
+      return { model, embeddings: texts.map(fakeVector), prompt_eval_count: texts.length };
     },
     wantsStream: (body) => body['stream'] !== false,
     pieces(turn, model) {

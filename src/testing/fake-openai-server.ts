@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/index.ts';
 import { FakeModelServer, type ModelApiDialect } from './fake-model-server.ts';
+import { fakeRanking, fakeVector } from './fake-vectors.ts';
 import { chunksOf, finishReasonOf, type FakeTurn } from './fake-turn.ts';
 
 const created = 1_767_225_600;
@@ -12,8 +13,14 @@ const reasons = {
 };
 
 function usageOf(turn: FakeTurn): JsonObject {
-  const { inputTokens = 10, outputTokens = 5 } = turn.usage ?? {};
+  const { inputTokens = 10, outputTokens = 5, cachedInputTokens, reasoningTokens } = turn.usage ?? {};
   return {
+    ...(cachedInputTokens === undefined
+      ? {}
+      : { prompt_tokens_details: { cached_tokens: cachedInputTokens } }),
+    ...(reasoningTokens === undefined
+      ? {}
+      : { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
@@ -37,6 +44,21 @@ const dialect: ModelApiDialect = {
       object: 'list',
       data: [{ id: 'fake-model', object: 'model', created, owned_by: 'agent33' }],
     },
+  },
+  respond(path, body) {
+    if (path === '/v1/embeddings') {
+      const texts = body['input'] as readonly string[];
+      return {
+        object: 'list',
+        model: body['model'],
+        // Out of order on purpose: `index` says the place.
+        data: texts
+          .map((text, index) => ({ object: 'embedding', index, embedding: fakeVector(text) }))
+          .toReversed(),
+        usage: { prompt_tokens: texts.length, total_tokens: texts.length },
+      };
+    }
+    return path === '/v1/rerank' ? fakeRanking(body) : undefined;
   },
   wantsStream: (body) => body['stream'] === true,
   pieces(turn, model, callIds) {

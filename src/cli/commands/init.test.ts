@@ -21,6 +21,7 @@ async function cli(args: readonly string[]) {
     openApp: unused,
     openWorker: unused,
     loadProject: unused,
+    openLocalModels: unused,
     playCassettes: unused,
   });
   return { code, err: terminal.talk() };

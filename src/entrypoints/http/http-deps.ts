@@ -57,6 +57,16 @@ export interface WorkflowTools {
   mermaid(definition: WorkflowDefinition): string;
 }
 
+/** A server that holds models as files. */
+interface LocalModels {
+  /** Fetches a model; rejects when that fails. */
+  pullModel(
+    name: string,
+    onProgress: (progress: { readonly status: string }) => void,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
+}
+
 /** What the HTTP server stands on. */
 export interface HttpServerDeps {
   readonly config: Pick<
@@ -96,14 +106,8 @@ export interface HttpServerDeps {
   readonly limits: LimitDesk;
   /** Through which the doors for model clients call models. */
   readonly gateway: ModelGateway;
-  /** The Ollama that models can be pulled into; absent: none is connected. */
-  readonly localModels?: {
-    pullModel(
-      name: string,
-      onProgress: (progress: { readonly status: string }) => void,
-      options: { readonly signal: AbortSignal },
-    ): Promise<void>;
-  };
+  /** The Ollama that models can be pulled into; none when it is not connected now. */
+  readonly localModels?: () => LocalModels | undefined;
   /** Answers that the Responses API can continue. */
   readonly responses: ResponseStore;
   /** Model for what chat clients ask on their own: titles, tags. Absent: the one they name. */

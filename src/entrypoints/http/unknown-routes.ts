@@ -1,5 +1,7 @@
 import { AppError } from '../../base/index.ts';
+import { sendAnthropicError } from './anthropic/anthropic-error.ts';
 import type { HttpApp } from './http-deps.ts';
+import { sendOllamaError } from './ollama/ollama-error.ts';
 import { sendOpenAIError } from './openai/openai-error.ts';
 import { sendProblem } from './problem.ts';
 
@@ -31,6 +33,8 @@ export function answerUnknownRoutes(app: HttpApp): void {
           )
         : new AppError('not_found', `there is nothing at ${request.method} ${path.slice(0, 200)}`);
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    if (path.startsWith('/v1/messages')) return sendAnthropicError(reply, error);
+    if (path.startsWith('/ollama/')) return sendOllamaError(reply, error);
     return path.startsWith('/v1/') ? sendOpenAIError(reply, error) : sendProblem(reply, error);
   });
 }

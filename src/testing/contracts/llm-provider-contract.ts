@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AppError } from '../../base/index.ts';
+import { AppError, type JsonObject } from '../../base/index.ts';
 import type { LLMProvider, ModelEvent, ModelRequest } from '../../capabilities/models/index.ts';
 import type { ModelServerFault } from '../fake-model-server.ts';
 import type { FakeTurn } from '../fake-turn.ts';
@@ -13,6 +13,14 @@ export interface ProviderHarness {
   readonly fail?: (...faults: readonly ModelServerFault[]) => void;
   /** Resolves once the other side has seen the provider leave. */
   readonly untilLeft?: () => Promise<void>;
+  /** Bodies that the other side has received at its chat endpoint, in order. */
+  readonly received?: () => readonly JsonObject[];
+  /** Details of the usage that this dialect tells. */
+  readonly usageDetails?: readonly ('cachedInputTokens' | 'cacheWriteTokens' | 'reasoningTokens')[];
+  /** Arguments of calls are objects on the wire, so that they cannot be broken. */
+  readonly argumentsAreObjects?: boolean;
+  /** Does the dialect sign its thinking (`reasoning`), or the calls that follow from it (`calls`)? */
+  readonly signs?: 'reasoning' | 'calls';
   stop(): Promise<void>;
 }
 
@@ -103,11 +111,13 @@ export function llmProviderContract(name: string, start: () => Promise<ProviderH
       expect(whole.finishReason).toBe('tool-calls');
     });
 
-    it('keeps arguments that are no JSON object as they came', async () => {
+    it('keeps arguments that are no JSON object as they came', async (context) => {
+      if (harness.argumentsAreObjects === true) return context.skip('arguments are objects on the wire');
       harness.reply({ toolCalls: [{ name: 'clock', rawArguments: '{"timezone": "Asia/' }] });
       const events = await eventsOf(harness.provider.stream({ ...request, tools: [clockTool] }, { signal }));
       const call = events.find((event) => event.type === 'tool-call')?.call;
       expect(call).toMatchObject({ name: 'clock', arguments: {}, invalidArguments: '{"timezone": "Asia/' });
+      return undefined;
     });
 
     it('keeps reasoning apart from the answer', async () => {
@@ -140,6 +150,97 @@ export function llmProviderContract(name: string, start: () => Promise<ProviderH
         { signal },
       );
       expect(answer.text).toBe('It is noon.');
+    });
+
+    it('tells what of the usage was cached, put into the cache and thought', async (context) => {
+      const { usageDetails = [] } = harness;
+      if (usageDetails.length === 0) return context.skip('its dialect tells no details');
+      const all = { cachedInputTokens: 4, cacheWriteTokens: 3, reasoningTokens: 2 };
+      const details = Object.fromEntries(usageDetails.map((name) => [name, all[name]]));
+      const turn: FakeTurn = { text: 'Yes.', usage: { inputTokens: 20, outputTokens: 9, ...details } };
+      harness.reply(turn, turn);
+      const whole = await harness.provider.complete(request, { signal });
+      expect(whole.usage).toEqual({ inputTokens: 20, outputTokens: 9, costUsd: null, ...details });
+      const events = await eventsOf(harness.provider.stream(request, { signal }));
+      expect(events.at(-1)).toMatchObject({ usage: whole.usage });
+      return undefined;
+    });
+
+    it('sends fields on that it has no word for', async (context) => {
+      const { received } = harness;
+      if (received === undefined) return context.skip('talks to nobody');
+      const extra = { field_of_its_own: { kept: ['as', 'it', 'is'] } };
+      await harness.provider.complete({ ...request, extra }, { signal });
+      await eventsOf(harness.provider.stream({ ...request, extra }, { signal }));
+      for (const body of received())
+        expect(JSON.stringify(body)).toContain('"field_of_its_own":{"kept":["as","it","is"]}');
+      return undefined;
+    });
+
+    it('gives back what the provider signed, in the next round of the tools', async (context) => {
+      const { received, signs } = harness;
+      if (received === undefined || signs === undefined) return context.skip('its dialect signs nothing');
+      const turn: FakeTurn = { reasoning: 'I need the time.', toolCalls: [{ name: 'clock', id: 'call_a' }] };
+      harness.reply(turn, turn);
+      const whole = await harness.provider.complete({ ...request, tools: [clockTool] }, { signal });
+      const events = await eventsOf(harness.provider.stream({ ...request, tools: [clockTool] }, { signal }));
+      const end = events.at(-1);
+      if (end?.type !== 'finish') throw new TypeError('the stream has no end');
+      if (signs === 'reasoning') expect(end.reasoningParts).toEqual(whole.reasoningParts);
+      const [call] = whole.toolCalls;
+      const streamed = events.flatMap((event) => (event.type === 'tool-call' ? [event.call] : []));
+      expect(streamed[0]?.providerData).toEqual(call?.providerData);
+      const { reasoningParts } = whole;
+      await harness.provider.complete(
+        {
+          ...request,
+          tools: [clockTool],
+          messages: [
+            ...request.messages,
+            {
+              role: 'assistant',
+              content: '',
+              toolCalls: whole.toolCalls,
+              ...(reasoningParts === undefined ? {} : { reasoningParts }),
+            },
+            { role: 'tool', toolCallId: call?.id ?? '', name: 'clock', content: '12:00' },
+          ],
+        },
+        { signal },
+      );
+      const sent = JSON.stringify(received().at(-1));
+      expect(sent).toContain(signs === 'calls' ? 'c2lnbmVk' : '"signature":"fake"');
+      if (signs === 'reasoning') expect(sent).toContain('I need the time.');
+      return undefined;
+    });
+
+    it('embeds texts in their order, however many, and counts their tokens', async (context) => {
+      const { embed } = harness.provider;
+      if (embed === undefined) return context.skip('has no embeddings');
+      expect(harness.provider.capabilities.embeddings).toBe(true);
+      const texts = Array.from({ length: 260 }, (_one, index) => 'x'.repeat(index + 1));
+      const { model } = harness;
+      const { vectors } = await embed.call(harness.provider, { model, texts }, { signal });
+      expect(vectors.map(([length]) => length)).toEqual(texts.map((text) => text.length));
+      const none = await embed.call(harness.provider, { model, texts: [] }, { signal });
+      expect(none).toMatchObject({ vectors: [], usage: { inputTokens: 0 } });
+      const aborted = embed.call(
+        harness.provider,
+        { model, texts },
+        { signal: AbortSignal.abort(new Error('no')) },
+      );
+      await expect(aborted).rejects.toThrow('no');
+      return undefined;
+    });
+
+    it('ranks documents, best first', async (context) => {
+      const { rerank } = harness.provider;
+      if (rerank === undefined) return context.skip('has no ranking');
+      const asked = { model: harness.model, query: 'which?', documents: ['bb', 'a', 'dddd', 'ccc'] };
+      const { results } = await rerank.call(harness.provider, { ...asked, top: 4 }, { signal });
+      expect(results.map(({ index }) => index)).toEqual([2, 3, 0, 1]);
+      expect(results[0]?.score).toBeGreaterThan(results[1]?.score ?? 1);
+      return undefined;
     });
 
     it('rejects with the reason of its signal, before and during the call', async () => {
@@ -183,24 +284,33 @@ export function llmProviderContract(name: string, start: () => Promise<ProviderH
     whenRemote('reports a limit of the rate with the time to wait', async (fail) => {
       fail({ kind: 'rate-limit', retryAfter: '7' }, { kind: 'rate-limit', retryAfter: '7' });
       const error = await failureOf(harness.provider.complete(request, { signal }));
-      expect(error).toMatchObject({ code: 'rate_limited', retryable: true, details: { retryAfterMs: 7000 } });
+      expect(error).toMatchObject({
+        code: 'rate_limited',
+        retryable: true,
+        details: { retryAfterMs: 7000, status: 429 },
+      });
       expect(codeOf(await eventsOf(harness.provider.stream(request, { signal })))).toBe('rate_limited');
     });
 
-    whenRemote('tells apart outages, refusals and conversations that are too long', async (fail) => {
-      const cases = [
-        [500, 'boom', 'model_unavailable'],
-        [503, 'overloaded', 'model_unavailable'],
-        [400, 'unknown field', 'model_rejected'],
-        [401, 'bad key', 'model_rejected'],
-        [400, "This model's maximum context length is 8192 tokens.", 'context_window_exceeded'],
-      ] as const;
-      for (const [status, message, code] of cases) {
-        fail({ kind: 'status', status, message }, { kind: 'status', status, message });
-        expect((await failureOf(harness.provider.complete(request, { signal }))).code).toBe(code);
-        expect(codeOf(await eventsOf(harness.provider.stream(request, { signal })))).toBe(code);
-      }
-    });
+    whenRemote(
+      'tells apart outages, refusals, forbidden content and conversations that are too long, each with its status',
+      async (fail) => {
+        const cases = [
+          [500, 'boom', 'model_unavailable'],
+          [503, 'overloaded', 'model_unavailable'],
+          [400, 'unknown field', 'model_rejected'],
+          [401, 'bad key', 'model_rejected'],
+          [400, "This model's maximum context length is 8192 tokens.", 'context_window_exceeded'],
+          [400, 'Output blocked by content filtering policy', 'content_blocked'],
+        ] as const;
+        for (const [status, message, code] of cases) {
+          fail({ kind: 'status', status, message }, { kind: 'status', status, message });
+          const error = await failureOf(harness.provider.complete(request, { signal }));
+          expect(error).toMatchObject({ code, details: { status } });
+          expect(codeOf(await eventsOf(harness.provider.stream(request, { signal })))).toBe(code);
+        }
+      },
+    );
 
     whenRemote('makes an unreadable answer an upstream error', async (fail) => {
       fail(

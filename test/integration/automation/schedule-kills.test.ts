@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../../src/base/index.ts';
 import { PostgresStorage } from '../../../src/platform/storage/index.ts';
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
+import { childEnvironment } from '../fixtures/child-environment.ts';
 import { minute, noon } from './automation-ground.ts';
 
 const slots = Number(process.env['SCHEDULE_SLOTS'] ?? 1000);
@@ -28,7 +29,7 @@ class TickerProcess {
   static async start(url: string): Promise<TickerProcess> {
     const script = path.join(import.meta.dirname, 'schedule-process.ts');
     const child = spawn(process.execPath, [script, url], {
-      env: { PATH: process.env['PATH'] },
+      env: childEnvironment,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const started = new TickerProcess(child);

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { AutomationGround, tickerOf } from './automation-ground.ts';
 
@@ -9,6 +10,8 @@ const own = await ground.startProcess({ execute: false });
 ground.putTick();
 const ticker = tickerOf(ground, own);
 process.stdout.write('ready\n');
+// It is killed as a rule: what it has compiled is kept for the next one now.
+flushCompileCache();
 for await (const line of createInterface({ input: process.stdin })) {
   ground.clock.jumpTo(Number(line));
   await ticker.tick();

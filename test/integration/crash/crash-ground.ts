@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FakeTelegram } from '../../../src/testing/channels.ts';
+import { childEnvironment } from '../fixtures/child-environment.ts';
 
 /** What a model is asked: its name, and the conversation. */
 export interface ModelQuestion {
@@ -31,6 +32,8 @@ export class CrashGround {
   readonly order: string[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #root: string;
+  /** A copy of the tree keeps what was compiled of it, so that it goes with the copy. */
+  readonly #compiled: { readonly NODE_COMPILE_CACHE?: string };
   readonly #think: ((question: ModelQuestion) => ModelSaying) | undefined;
   #outside: Server | undefined;
   #child: ChildProcess | undefined;
@@ -50,6 +53,8 @@ export class CrashGround {
     this.#env = options.env ?? {};
     this.#think = options.think;
     this.#root = options.root ?? path.join(import.meta.dirname, '../../..');
+    this.#compiled =
+      options.root === undefined ? {} : { NODE_COMPILE_CACHE: path.join(options.root, '.compiled') };
   }
 
   /** The project's folder. */
@@ -153,7 +158,8 @@ export class CrashGround {
       [script, this.#projectDir, `${outside}/effect`, failpoint, String(nth)],
       {
         env: {
-          PATH: process.env['PATH'],
+          ...childEnvironment,
+          ...this.#compiled,
           API_PORT: '0',
           OPENAI_API_KEY: 'sk-test',
           OPENAI_BASE_URL: outside,

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { silentLogger } from '../../../src/base/index.ts';
 import { createApp } from '../../../src/app/index.ts';
 import { defineTool, ToolResult } from '../../../src/capabilities/tools/index.ts';
@@ -39,3 +40,5 @@ const app = createApp({
 process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)));
 const { url } = await app.start();
 process.stdout.write(`${JSON.stringify({ url })}\n`);
+// It is killed as a rule: what it has compiled is kept for the next one now.
+flushCompileCache();

@@ -51,6 +51,7 @@ afterAll(async () => {
 const noServices: CliServices = {
   openApp: () => Promise.reject(new Error('not here')),
   openWorker: () => Promise.reject(new Error('not here')),
+  openLocalModels: () => Promise.reject(new Error('not here')),
   playCassettes: () => Promise.reject(new Error('not here')),
   loadProject: () => Promise.reject(new Error('not here')),
 };

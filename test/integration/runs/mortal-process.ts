@@ -6,6 +6,9 @@ import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
 import type { Database, Executor, Storage, Subscription } from '../../../src/platform/storage/index.ts';
 
+/** Short: only one of them is alive at a time, so that nobody takes a job from a slow one. */
+const leaseMs = 100;
+
 class Died extends Error {}
 
 /** A database as a process sees it that can die: from then on nothing of it reaches the database any more. */
@@ -99,7 +102,7 @@ export class MortalProcess {
     const base = { clock: systemClock, logger: silentLogger };
     const storage = new MortalStorage(parts.storage);
     this.#storage = storage;
-    this.#queue = new PgBossQueue({ ...base, storage, leaseMs: 300 });
+    this.#queue = new PgBossQueue({ ...base, storage, leaseMs });
     this.engine = new RunEngine({
       ...base,
       storage,
@@ -108,7 +111,7 @@ export class MortalProcess {
       ids: createIdGenerator(systemClock.now),
       metrics: createMetrics({ version: 'test', processMetrics: false }),
       executors: { agent: parts.executor },
-      settings: { ...defaultRunEngineSettings, leaseMs: 300, drainMs: 0, maxCrashes: 1000 },
+      settings: { ...defaultRunEngineSettings, leaseMs, drainMs: 0, maxCrashes: 1000 },
       failpoint: (name) => {
         storage.assertAlive();
         if (parts.dies(name)) this.die();
@@ -132,12 +135,18 @@ export class MortalProcess {
     throw new Died('this process dies');
   }
 
-  /** Stops what is left of it in this process: its timers. Nobody waits for what a dead one would still like to write. */
+  /**
+   * Stops what is left of it in this process: its timers. It may die while it stops; nobody waits for what a dead one would
+   * still like to write.
+   */
   async bury(): Promise<void> {
     const stopped = (async () => {
-      await this.engine.stop().catch(() => {});
+      // Of a dead one both at once: its engine waits for jobs that only the end of the queue lets go of.
+      const engine = this.engine.stop().catch(() => {});
+      await Promise.race([engine, this.died]);
       await this.#queue.stop().catch(() => {});
+      await engine;
     })();
-    if (!this.isDead) await stopped;
+    await Promise.race([stopped, this.died]);
   }
 }

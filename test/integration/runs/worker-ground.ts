@@ -10,6 +10,7 @@ import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
 import { PostgresStorage } from '../../../src/platform/storage/index.ts';
 import { createTestDatabase, type TestDatabase } from '../../../src/testing/test-database.ts';
+import { childEnvironment } from '../fixtures/child-environment.ts';
 
 /** A worker in a process of its own, and what it has said. */
 export class WorkerProcess {
@@ -18,7 +19,7 @@ export class WorkerProcess {
 
   constructor(name: string, databaseUrl: string) {
     this.#child = spawn(process.execPath, [path.join(import.meta.dirname, 'worker-process.ts'), name], {
-      env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
+      env: { ...childEnvironment, DATABASE_URL: databaseUrl },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     if (this.#child.stdout !== null)

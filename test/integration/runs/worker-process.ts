@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { createInterface } from 'node:readline';
 import { createIdGenerator, silentLogger, systemClock, type Json } from '../../../src/base/index.ts';
 import {
@@ -117,3 +118,5 @@ const engine = new RunEngine({
 });
 await engine.start();
 say({ ready: name });
+// It is killed as a rule: what it has compiled is kept for the next one now.
+flushCompileCache();

@@ -155,24 +155,21 @@ interface Death {
 
 /** What the runs leave: each comes to its end by processes that die one after the other as planned. */
 async function untilEnded(storage: Storage, expressions: Expressions, of: Case, planned: readonly Death[]) {
-  const left = [...planned];
-  const processes: MortalProcess[] = [];
   let runId: string | undefined;
-  try {
-    for (;;) {
-      const death = left.shift();
-      let passed = 0;
-      const executor: RunExecutor = {
-        snapshot: (_scope, name) => Promise.resolve({ hash: name, definition: { name }, timeoutMs: 60_000 }),
-        execute: (_definition, context) => execute(of, expressions, context, () => mortal.isDead),
-      };
-      const dies = (failpoint: string): boolean => {
-        if (failpoint !== death?.failpoint) return false;
-        passed += 1;
-        return passed > death.after;
-      };
-      const mortal = new MortalProcess({ storage, executor, dies });
-      processes.push(mortal);
+  for (let deaths = 0; ; deaths += 1) {
+    const death = planned[deaths];
+    let passed = 0;
+    const executor: RunExecutor = {
+      snapshot: (_scope, name) => Promise.resolve({ hash: name, definition: { name }, timeoutMs: 60_000 }),
+      execute: (_definition, context) => execute(of, expressions, context, () => mortal.isDead),
+    };
+    const dies = (failpoint: string): boolean => {
+      if (failpoint !== death?.failpoint) return false;
+      passed += 1;
+      return passed > death.after;
+    };
+    const mortal = new MortalProcess({ storage, executor, dies });
+    try {
       const before = new Map(of.seen.begun);
       const recorded = runId === undefined ? [] : await recordsOf(storage, runId);
       await mortal.start();
@@ -197,10 +194,10 @@ async function untilEnded(storage: Storage, expressions: Expressions, of: Case, 
         const id = key.replace(/:try:2$/, '');
         expect(of.seen.begun.get(id), `${key} was recorded`).toBe(before.get(id));
       }
-      if (response !== undefined) return { response, runId, died: processes.length > 1 };
+      if (response !== undefined) return { response, runId, died: deaths > 0 };
+    } finally {
+      await mortal.bury();
     }
-  } finally {
-    for (const mortal of processes) await mortal.bury();
   }
 }
 

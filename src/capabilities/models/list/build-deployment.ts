@@ -6,7 +6,7 @@ import { fingerprintOf } from './fingerprint.ts';
 import { placeText } from './location.ts';
 import type { ListedDeployment } from './model-list-part.ts';
 import type { ProviderCache } from './provider-cache.ts';
-import type { ReferenceResolver } from './references.ts';
+import { referencesIn, type ReferenceResolver } from './references.ts';
 import type { SecretReader } from './secret-reader.ts';
 
 /** What deployments are made with. */
@@ -80,6 +80,7 @@ export async function buildDeployment(
     }),
     { variables },
   );
+  if (spec.apiKey !== undefined && referencesIn(spec.apiKey).length === 0) parts.resolver.tell(spec.apiKey);
   const settings = { ...(secret.value as JsonObject), ...(plain.value as JsonObject) };
   const problems = [listed.problem, ...plain.problems, ...secret.problems].filter((one) => one !== undefined);
   const address = addressNames

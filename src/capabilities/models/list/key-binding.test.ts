@@ -80,6 +80,15 @@ describe('the key of a deployment', () => {
     expect(reason).not.toContain('pass');
   });
 
+  it('is told to whoever keeps secrets out of logs, however it is written', async () => {
+    const told: string[] = [];
+    await read(
+      'groups: { chat: [{ model: openai/a, api_key: sk-literal }, { model: openai/b, api_key: "${KEY}", base_url: "${BASE}" }] }',
+      { environment: { KEY: 'sk-secret', BASE: 'https://host' }, onSecret: (value) => told.push(value) },
+    );
+    expect(told.toSorted()).toEqual(['sk-literal', 'sk-secret']);
+  });
+
   it('of the environment never goes to an address that is written', async () => {
     const seen: (string | null)[] = [];
     const parts = {

@@ -107,6 +107,11 @@ export class ReferenceResolver {
     };
   }
 
+  /** Tells a secret that is written out. */
+  tell(value: string): void {
+    this.#onSecret(value);
+  }
+
   /** `OPENAI_API_KEY` is the secret `openai:api_key` where there is one, else the variable. */
   async #variable(
     name: string,

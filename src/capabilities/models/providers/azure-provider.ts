@@ -3,13 +3,14 @@ import {
   openAIReasoningModels,
   type OpenAICompatibleOptions,
 } from './openai-compatible-provider.ts';
+import { foreignFields } from './foreign-fields.ts';
 import { shownAddress } from './provider-error.ts';
 import type { LLMProvider } from '../provider.ts';
 
 /** Where a resource of Azure OpenAI is. */
 export interface AzureOptions extends Pick<
   OpenAICompatibleOptions,
-  'apiKey' | 'headers' | 'timeoutMs' | 'idleTimeoutMs' | 'fetch' | 'clock' | 'structuredOutputs'
+  'apiKey' | 'headers' | 'timeoutMs' | 'idleTimeoutMs' | 'fetch' | 'request' | 'clock' | 'structuredOutputs'
 > {
   /**
    * `https://NAME.openai.azure.com`, whose models are its deployments; or an address with `/openai/v1`, or with
@@ -43,7 +44,10 @@ export function createAzureProvider(options: AzureOptions): LLMProvider {
     keyHint: 'Check AZURE_OPENAI_API_KEY.',
     keyHeader: token === undefined ? 'api-key' : 'authorization',
     ...(token === undefined ? (apiKey === undefined ? {} : { apiKey }) : { apiKey: token }),
-    quirks: { reasoningModels: thinks === true ? /^/ : thinks === false ? /^(?!)/ : openAIReasoningModels },
+    quirks: {
+      refuses: foreignFields,
+      reasoningModels: thinks === true ? /^/ : thinks === false ? /^(?!)/ : openAIReasoningModels,
+    },
     ...(complete
       ? {}
       : { addressOf: (model) => `${resource}/openai/deployments/${encodeURIComponent(model)}` }),

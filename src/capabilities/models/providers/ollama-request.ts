@@ -1,5 +1,6 @@
 import { AppError, isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
 import { textOf, type ChatMessage, type UserPart } from '../../../protocol/index.ts';
+import { openAIOnly } from './foreign-extra.ts';
 import type { ModelRequest } from '../provider.ts';
 
 /** Settings that only Ollama's own API carries. */
@@ -11,19 +12,6 @@ export interface OllamaSettings {
   /** Ask a thinking model to think, or not to. */
   readonly think?: boolean | 'low' | 'medium' | 'high';
 }
-
-/** Fields of `/api/chat` beside `options`. */
-const ownFields: ReadonlySet<string> = new Set([
-  'keep_alive',
-  'think',
-  'format',
-  'raw',
-  'template',
-  'logprobs',
-  'top_logprobs',
-  'truncate',
-  'shift',
-]);
 
 /** Options of a model, as its Modelfile has them. */
 const modelOptions: ReadonlySet<string> = new Set([
@@ -51,6 +39,25 @@ const modelOptions: ReadonlySet<string> = new Set([
   'seed',
   'stop',
 ]);
+
+/** Fields of OpenAI's that are put into words of Ollama's, or have none. */
+const translated: ReadonlySet<string> = new Set([
+  'max_completion_tokens',
+  'metadata',
+  'options',
+  'parallel_tool_calls',
+  'reasoning_effort',
+  'service_tier',
+  'user',
+]);
+
+/** Ollama's own names for what is OpenAI's elsewhere. */
+const ollamaToo: ReadonlySet<string> = new Set(['logprobs', 'top_logprobs']);
+
+function isOwnField(name: string): boolean {
+  if (ollamaToo.has(name)) return true;
+  return !modelOptions.has(name) && !translated.has(name) && !openAIOnly.has(name);
+}
 
 function base64Of(url: string): string {
   const inline = /^data:[^,]*;base64,(.*)$/s.exec(url);
@@ -146,7 +153,7 @@ export function toOllamaRequest(
     ...Object.fromEntries(
       Object.entries({
         temperature: given.temperature,
-        num_predict: given.maxTokens,
+        num_predict: given.maxTokens ?? extra['max_completion_tokens'],
         top_p: given.topP,
         seed: given.seed,
         stop: given.stop,
@@ -166,7 +173,7 @@ export function toOllamaRequest(
   return {
     keep_alive: settings.keepAlive,
     think: thinkOf(extra, settings),
-    ...Object.fromEntries(entries.filter(([name]) => ownFields.has(name))),
+    ...Object.fromEntries(entries.filter(([name]) => isOwnField(name))),
     model: request.model,
     stream: true,
     messages: request.messages.map((message, index) => toOllamaMessage(message, index > lastUser)),

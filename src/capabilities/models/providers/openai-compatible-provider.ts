@@ -4,8 +4,9 @@ import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAiSdkProvider } from './ai-sdk-provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { connectingFetch } from './connecting-fetch.ts';
+import { foreignFields } from './foreign-fields.ts';
 import { fetchJson } from './fetch-json.ts';
-import { createOpenAIForward, type OpenAIShape } from './forward-openai.ts';
+import type { OpenAIShape } from './forward-openai.ts';
 import { OpenAIAnswerReader } from './openai-answer-extras.ts';
 import { embedInBatches, readOpenAIEmbeddings } from './openai-embeddings.ts';
 import type { OpenAIQuirks } from './openai-quirks.ts';
@@ -13,6 +14,7 @@ import { toOpenAIRequest } from './openai-request.ts';
 import { readOpenAIUsage } from './openai-usage.ts';
 import { shownAddress, type Upstream } from './provider-error.ts';
 import type { LLMProvider } from '../provider.ts';
+import { createQuirkyForward } from './quirky-forward.ts';
 import { readOpenAIModels } from './read-openai-models.ts';
 import { readRerank, toRerankBody } from './read-rerank.ts';
 
@@ -69,7 +71,7 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
   const isAzure = url.hostname.endsWith('.openai.azure.com');
   const isOpenAI = url.hostname === 'api.openai.com';
   const quirks: OpenAIQuirks = {
-    ...(isOpenAI || isAzure ? { reasoningModels: openAIReasoningModels } : {}),
+    ...(isOpenAI || isAzure ? { reasoningModels: openAIReasoningModels, refuses: foreignFields } : {}),
     ...options.quirks,
     ...(options.structuredOutputs === undefined ? {} : { schemas: options.structuredOutputs }),
   };
@@ -194,8 +196,9 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
   const { request, wireShapes: shapes } = options;
   return {
     ...provider,
-    ...createOpenAIForward({
+    ...createQuirkyForward({
       ...options,
+      quirks,
       request,
       upstream,
       baseUrl,

@@ -7,7 +7,7 @@ import type { OpenAIQuirks } from './openai-quirks.ts';
 type Fields = Record<string, Json | undefined>;
 
 /** The same short id for the same call, whoever gave the long one. */
-function shortId(id: Json | undefined): Json | undefined {
+export function shortCallId(id: Json | undefined): Json | undefined {
   if (typeof id !== 'string' || /^[a-zA-Z0-9]{9}$/.test(id)) return id;
   const digest = createHash('sha256')
     .update(id)
@@ -84,11 +84,11 @@ function adaptMessage(message: JsonObject, quirks: OpenAIQuirks, inRound: boolea
     if (quirks.shortCallIds === true)
       kept['tool_calls'] = (calls as readonly JsonObject[]).map((call) => ({
         ...call,
-        id: shortId(call['id']),
+        id: shortCallId(call['id']),
       }));
   }
   if (quirks.shortCallIds === true && kept['tool_call_id'] !== undefined)
-    kept['tool_call_id'] = shortId(kept['tool_call_id']);
+    kept['tool_call_id'] = shortCallId(kept['tool_call_id']);
   return quirks.cacheMarks === true ? withPartMarks(kept) : withoutMarks(kept);
 }
 

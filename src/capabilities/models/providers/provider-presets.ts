@@ -1,3 +1,4 @@
+import { foreignFields } from './foreign-fields.ts';
 import type { OpenAIQuirks } from './openai-quirks.ts';
 
 /** A service that speaks OpenAI's chat completions, and what is special about it. */
@@ -43,6 +44,7 @@ export const providerPresets = {
     keyVariables: ['GROQ_API_KEY'],
     quirks: {
       refuses: [
+        ...foreignFields,
         ...openAIOwn.filter((name) => name !== 'service_tier'),
         'logprobs',
         'top_logprobs',
@@ -56,7 +58,15 @@ export const providerPresets = {
     baseUrl: 'https://api.mistral.ai/v1',
     keyVariables: ['MISTRAL_API_KEY'],
     quirks: {
-      refuses: [...openAIOwn, 'user', 'logprobs', 'top_logprobs', 'logit_bias', 'reasoning_effort'],
+      refuses: [
+        ...foreignFields,
+        ...openAIOwn,
+        'user',
+        'logprobs',
+        'top_logprobs',
+        'logit_bias',
+        'reasoning_effort',
+      ],
       renames: { seed: 'random_seed', max_completion_tokens: 'max_tokens' },
       usageOption: false,
       names: false,
@@ -97,7 +107,7 @@ export const providerPresets = {
     label: 'xAI',
     baseUrl: 'https://api.x.ai/v1',
     keyVariables: ['XAI_API_KEY'],
-    quirks: { refuses: ['logit_bias', 'verbosity', 'prediction', 'modalities', 'audio'] },
+    quirks: { refuses: [...foreignFields, 'logit_bias', 'verbosity', 'prediction', 'modalities', 'audio'] },
   },
   vllm: {
     label: 'vLLM',

@@ -1,6 +1,7 @@
+import type { Strategy } from './deployment.ts';
 import type { GroupPlan } from './group-plan.ts';
 import type { PickQuery } from './pick-query.ts';
-import type { Strategy } from './deployment.ts';
+import { bucketOf } from './sliding-window.ts';
 
 /** Chooses one of the first `count` indices in `from`. */
 type Chooser = (
@@ -23,72 +24,87 @@ function expectedOutput(query: PickQuery): number {
 const anyOf = (from: Int32Array, count: number, random: () => number): number =>
   from[Math.floor(random() * count)] ?? 0;
 
-/** The one with the lowest score; of several, each with the same chance. */
-function lowest(
-  from: Int32Array,
-  count: number,
-  random: () => number,
-  score: (index: number) => number,
-): number {
-  let best = from[0] ?? 0;
-  let bestScore = score(best);
-  let ties = 1;
-  for (let at = 1; at < count; at += 1) {
-    const index = from[at] ?? 0;
-    const value = score(index);
-    if (value < bestScore) {
-      best = index;
-      bestScore = value;
+/** The one with the lowest of `plan.scores`, which hold a score for each place in `from`; of several any. */
+function lowestScore(plan: GroupPlan, from: Int32Array, count: number, random: () => number): number {
+  const { scores } = plan;
+  let best = Infinity;
+  let ties = 0;
+  let first = 0;
+  for (let at = 0; at < count; at += 1) {
+    const score = scores[at] ?? Infinity;
+    if (score < best) {
+      best = score;
       ties = 1;
-    } else if (value === bestScore) {
+      first = at;
+    } else if (score === best) {
+      if (ties === 0) first = at;
       ties += 1;
-      if (random() * ties < 1) best = index;
     }
   }
-  return best;
+  if (ties < 2) return from[first] ?? 0;
+  let wanted = Math.floor(random() * ties);
+  for (let at = first; at < count; at += 1) {
+    if ((scores[at] ?? Infinity) !== best) continue;
+    if (wanted === 0) return from[at] ?? 0;
+    wanted -= 1;
+  }
+  return from[first] ?? 0;
 }
 
-const weighted: Chooser = (plan, from, count, _query, _nowMs, random) => {
-  const { weights, cumulative } = plan;
-  if (from === plan.everyone) {
-    const total = cumulative[count - 1] ?? 0;
-    if (total <= 0) return anyOf(from, count, random);
-    const point = random() * total;
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((cumulative[middle] ?? 0) > point) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+function weightedOfAll(plan: GroupPlan, count: number, random: () => number): number {
+  const { cumulative } = plan;
+  const total = cumulative[count - 1] ?? 0;
+  if (total <= 0) return anyOf(plan.everyone, count, random);
+  const point = random() * total;
+  let low = 0;
+  let high = count - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((cumulative[middle] ?? 0) > point) high = middle;
+    else low = middle + 1;
   }
+  return low;
+}
+
+function weightedOf(plan: GroupPlan, from: Int32Array, count: number, random: () => number): number {
+  const { weights } = plan;
   let total = 0;
   for (let at = 0; at < count; at += 1) total += weights[from[at] ?? 0] ?? 0;
   if (total <= 0) return anyOf(from, count, random);
   let point = random() * total;
   for (let at = 0; at < count; at += 1) {
-    point -= weights[from[at] ?? 0] ?? 0;
-    if (point < 0) return from[at] ?? 0;
+    const index = from[at] ?? 0;
+    point -= weights[index] ?? 0;
+    if (point < 0) return index;
   }
   return from[count - 1] ?? 0;
+}
+
+const weighted: Chooser = (plan, from, count, _query, _nowMs, random) =>
+  from === plan.everyone ? weightedOfAll(plan, count, random) : weightedOf(plan, from, count, random);
+
+const leastBusy: Chooser = (plan, from, count, _query, _nowMs, random) => {
+  const { scores, health } = plan;
+  for (let at = 0; at < count; at += 1) scores[at] = health[from[at] ?? 0]?.inFlight ?? 0;
+  return lowestScore(plan, from, count, random);
 };
 
-const leastBusy: Chooser = (plan, from, count, _query, _nowMs, random) =>
-  lowest(from, count, random, (index) => plan.health[index]?.inFlight ?? 0);
-
-const usage: Chooser = (plan, from, count, query, nowMs, random) =>
-  lowest(from, count, random, (index) => {
-    const health = plan.health[index];
-    if (health === undefined) return Infinity;
-    const { window } = health;
-    window.advance(nowMs);
-    if (!plan.allLimited) return window.tokens + window.starts / 1e6;
-    return Math.max(
-      (window.starts + 1) / (plan.rpm[index] ?? Infinity),
-      (window.tokens + query.inputTokens) / (plan.tpm[index] ?? Infinity),
-    );
-  });
+const usage: Chooser = (plan, from, count, query, nowMs, random) => {
+  const { scores, health, callShare, tokenShare, allLimited } = plan;
+  const bucket = bucketOf(nowMs);
+  for (let at = 0; at < count; at += 1) {
+    const index = from[at] ?? 0;
+    const window = health[index]?.window;
+    if (window === undefined) continue;
+    if (window.bucket !== bucket) window.advance(nowMs);
+    if (allLimited) {
+      const calls = (window.starts + 1) * (callShare[index] ?? 0);
+      const tokens = (window.tokens + query.inputTokens) * (tokenShare[index] ?? 0);
+      scores[at] = calls > tokens ? calls : tokens;
+    } else scores[at] = window.tokens + window.starts / 1e6;
+  }
+  return lowestScore(plan, from, count, random);
+};
 
 /** The better of two drawn by chance: all clients together do not run to the one that is fastest now. */
 const latency: Chooser = (plan, from, count, query, nowMs, random) => {
@@ -111,34 +127,34 @@ const latency: Chooser = (plan, from, count, query, nowMs, random) => {
 };
 
 const cost: Chooser = (plan, from, count, query, _nowMs, random) => {
+  const { scores, inputPrice, outputPrice } = plan;
   const input = Math.max(1, query.inputTokens);
   const output = Math.max(1, expectedOutput(query));
-  return lowest(
-    from,
-    count,
-    random,
-    (index) => input * (plan.inputPrice[index] ?? Infinity) + output * (plan.outputPrice[index] ?? Infinity),
-  );
+  for (let at = 0; at < count; at += 1) {
+    const index = from[at] ?? 0;
+    scores[at] = input * (inputPrice[index] ?? Infinity) + output * (outputPrice[index] ?? Infinity);
+  }
+  return lowestScore(plan, from, count, random);
 };
 
-const byOrder: Chooser = (plan, from, count, query, nowMs, random) => {
+const byOrder: Chooser = (plan, from, count, _query, _nowMs, random) => {
+  const { order, chosen } = plan;
   if (!plan.anyOrder) return from[0] ?? 0;
   let best = Infinity;
   let same = 0;
-  const chosen = new Int32Array(count);
   for (let at = 0; at < count; at += 1) {
     const index = from[at] ?? 0;
-    const order = plan.order[index] ?? Infinity;
-    if (order < best) {
-      best = order;
+    const value = order[index] ?? Infinity;
+    if (value < best) {
+      best = value;
       same = 0;
     }
-    if (order === best) {
+    if (value === best) {
       chosen[same] = index;
       same += 1;
     }
   }
-  return weighted(plan, chosen, same, query, nowMs, random);
+  return weightedOf(plan, chosen, same, random);
 };
 
 const choosers: Readonly<Record<Strategy, Chooser>> = {

@@ -23,27 +23,22 @@ const byStatus: Readonly<Record<number, ErrorClass>> = {
   504: 'Timeout',
 };
 
-function classOf(error: AppError, status: number | undefined): ErrorClass {
-  switch (error.code) {
-    case 'rate_limited':
-    case 'budget_exceeded':
-      return 'RateLimit';
-    case 'context_window_exceeded':
-      return 'ContextWindowExceeded';
-    case 'content_blocked':
-      return 'ContentPolicyViolation';
-    case 'timeout':
-      return 'Timeout';
-    case 'model_rejected':
-      return byStatus[status ?? 400] ?? 'BadRequest';
-    case 'invalid_request':
-    case 'egress_denied':
-      return 'BadRequest';
-    case 'model_unavailable':
-      return status === undefined || status === 503 ? 'ServiceUnavailable' : 'InternalServer';
-    default:
-      return byStatus[status ?? 500] ?? 'InternalServer';
-  }
+const byCode: Readonly<Record<string, ErrorClass>> = {
+  rate_limited: 'RateLimit',
+  budget_exceeded: 'RateLimit',
+  context_window_exceeded: 'ContextWindowExceeded',
+  content_blocked: 'ContentPolicyViolation',
+  timeout: 'Timeout',
+  invalid_request: 'BadRequest',
+  egress_denied: 'BadRequest',
+};
+
+function classOf({ code }: AppError, status: number | undefined): ErrorClass {
+  const plain = byCode[code];
+  if (plain !== undefined) return plain;
+  if (code === 'model_rejected') return byStatus[status ?? 400] ?? 'BadRequest';
+  if (code === 'model_unavailable' && status === undefined) return 'ServiceUnavailable';
+  return byStatus[status ?? 500] ?? 'InternalServer';
 }
 
 /** Statuses below 500 that say something about the deployment and not about the request. */

@@ -82,6 +82,7 @@ export interface RouteStep {
     | 'content-policy-fallback'
     | 'default-fallback';
   readonly strategy: string;
+  /** Everybody who was looked at. A call whose strategy's first choice suits looks at no others; `explain` always does. */
   readonly considered: readonly Considered[];
   readonly picked: string | undefined;
   /** How the attempt failed. */

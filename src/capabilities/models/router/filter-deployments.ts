@@ -1,6 +1,7 @@
 import { filterTags } from './filter-tags.ts';
 import type { GroupPlan } from './group-plan.ts';
 import { marks, type PickQuery } from './pick-query.ts';
+import { bucketOf } from './sliding-window.ts';
 import { verdict } from './verdict.ts';
 
 /** Is a deployment in a region? `eu` holds `eu-west-1`; whose region is unknown is in none. */
@@ -11,28 +12,82 @@ function isIn(region: string, wanted: string): boolean {
 }
 
 /** Has a deployment no room for the call, by what this process knows of it? */
-function isFull(plan: GroupPlan, at: number, query: PickQuery, nowMs: number): boolean {
+function isFull(plan: GroupPlan, at: number, query: PickQuery, nowMs: number, bucket: number): boolean {
   const health = plan.health[at];
   if (health === undefined || health.inFlight >= (plan.parallel[at] ?? Infinity)) return true;
-  const rpm = plan.rpm[at] ?? Infinity;
-  const tpm = plan.tpm[at] ?? Infinity;
-  if (rpm === Infinity && tpm === Infinity) return false;
-  health.window.advance(nowMs);
-  return health.window.starts + 1 > rpm || health.window.tokens + query.inputTokens > tpm;
+  const { window } = health;
+  if (window.bucket !== bucket) window.advance(nowMs);
+  return (
+    window.starts + 1 > (plan.rpm[at] ?? Infinity) ||
+    window.tokens + query.inputTokens > (plan.tpm[at] ?? Infinity)
+  );
 }
 
-/** True when no filter can leave anybody out, so that nobody needs to be looked at. `cooling`: does any deployment? */
-export function needsNoFilter(plan: GroupPlan, query: PickQuery, cooling: boolean): boolean {
-  const { settings } = plan;
-  return (
-    (!cooling || query.ignoreCooldown) &&
-    query.marked === undefined &&
+/** What there is to look at for this call. */
+interface Checks {
+  readonly cooling: boolean;
+  readonly context: boolean;
+  readonly tags: boolean;
+  readonly order: boolean;
+}
+
+/** Which filters can leave anybody out. `cooling`: does any deployment of the process rest? */
+function checksFor(plan: GroupPlan, query: PickQuery, cooling: boolean): Checks {
+  const { preCallChecks } = plan.settings;
+  return {
+    cooling: cooling && !query.ignoreCooldown,
+    context: query.windowAbove >= 0 || (preCallChecks && query.inputTokens > plan.smallestContext),
+    tags: query.tagging && (plan.tags.any || query.tags.length > 0),
+    order: preCallChecks && plan.anyOrder,
+  };
+}
+
+/** How much has to be looked at: nobody, only whom the strategy chooses, or everybody. */
+export function filterNeed(plan: GroupPlan, query: PickQuery, cooling: boolean): 'nobody' | 'one' | 'all' {
+  const { preCallChecks } = plan.settings;
+  if (
+    query.marked !== undefined ||
+    query.windowAbove >= 0 ||
+    (query.tagging && (plan.tags.any || query.tags.length > 0)) ||
+    (preCallChecks && plan.anyOrder)
+  )
+    return 'all';
+  return (!cooling || query.ignoreCooldown) &&
     !plan.anyLimit &&
     plan.allServe[query.operation] &&
-    query.windowAbove < 0 &&
-    (!settings.preCallChecks || (!plan.anyOrder && query.inputTokens <= plan.smallestContext)) &&
     query.region === undefined &&
-    (!query.tagging || (!plan.tags.any && query.tags.length === 0))
+    (!preCallChecks || query.inputTokens <= plan.smallestContext)
+    ? 'nobody'
+    : 'one';
+}
+
+/** The filters that look at one deployment alone, limits left out. */
+function verdictOf(
+  plan: GroupPlan,
+  query: PickQuery,
+  at: number,
+  nowMs: number,
+  evenProbed: boolean,
+): number {
+  const health = plan.health[at];
+  if (health !== undefined && health.coolingUntilMs !== 0 && !query.ignoreCooldown) {
+    if (nowMs < health.coolingUntilMs || (health.probing && !evenProbed)) return verdict.cooledDown;
+  }
+  if (query.marked !== undefined && query.marked[at] === marks.tried) return verdict.tried;
+  if (plan.serves[query.operation][at] === 0) return verdict.mode;
+  const window = plan.contextWindow[at] ?? Infinity;
+  if (window <= query.windowAbove || (plan.settings.preCallChecks && query.inputTokens > window))
+    return verdict.contextWindow;
+  if (query.region !== undefined && !isIn(plan.deployments[at]?.region ?? '', query.region))
+    return verdict.region;
+  return verdict.eligible;
+}
+
+/** May this one take the call? Only where `filterNeed` says that nobody else matters. */
+export function suits(plan: GroupPlan, query: PickQuery, at: number, nowMs: number): boolean {
+  return (
+    verdictOf(plan, query, at, nowMs, false) === verdict.eligible &&
+    !(plan.anyLimit && isFull(plan, at, query, nowMs, bucketOf(nowMs)))
   );
 }
 
@@ -45,51 +100,48 @@ export function filterDeployments(
   plan: GroupPlan,
   query: PickQuery,
   nowMs: number,
+  cooling: boolean,
   evenProbed: boolean,
 ): number {
-  const { verdicts, eligible, settings, contextWindow } = plan;
-  const serves = plan.serves[query.operation];
-  const { marked, region, windowAbove } = query;
+  const { verdicts, eligible, anyLimit } = plan;
+  const { marked } = query;
+  const checks = checksFor(plan, query, cooling);
   const size = verdicts.length;
-  for (let at = 0; at < size; at += 1) {
-    const health = plan.health[at];
-    const window = contextWindow[at] ?? Infinity;
-    let found: number = verdict.eligible;
-    if (
-      health !== undefined &&
-      !health.healthy &&
-      !query.ignoreCooldown &&
-      !(health.isOpen(nowMs) || (evenProbed && nowMs >= health.coolingUntilMs))
-    )
-      found = verdict.cooledDown;
-    else if (marked !== undefined && marked[at] === marks.tried) found = verdict.tried;
-    else if (serves[at] === 0) found = verdict.mode;
-    else if (window <= windowAbove || (settings.preCallChecks && query.inputTokens > window))
-      found = verdict.contextWindow;
-    else if (region !== undefined && !isIn(plan.deployments[at]?.region ?? '', region))
-      found = verdict.region;
-    verdicts[at] = found;
-  }
-  if (query.tagging && (plan.tags.any || query.tags.length > 0)) filterTags(plan, query);
+  if (
+    !checks.cooling &&
+    marked === undefined &&
+    !checks.context &&
+    plan.allServe[query.operation] &&
+    query.region === undefined
+  )
+    verdicts.fill(verdict.eligible);
+  else for (let at = 0; at < size; at += 1) verdicts[at] = verdictOf(plan, query, at, nowMs, evenProbed);
+  if (checks.tags) filterTags(plan, query);
+  const bucket = bucketOf(nowMs);
   let lowest = Infinity;
+  let count = 0;
   for (let at = 0; at < size; at += 1) {
     if (verdicts[at] !== verdict.eligible) continue;
     if (
       (marked !== undefined && marked[at] === marks.refused) ||
-      (plan.anyLimit && isFull(plan, at, query, nowMs))
-    )
+      (anyLimit && isFull(plan, at, query, nowMs, bucket))
+    ) {
       verdicts[at] = verdict.limit;
-    else lowest = Math.min(lowest, plan.order[at] ?? Infinity);
+      continue;
+    }
+    eligible[count] = at;
+    count += 1;
+    if (checks.order) lowest = Math.min(lowest, plan.order[at] ?? Infinity);
   }
-  const ordered = settings.preCallChecks && plan.anyOrder;
-  let count = 0;
-  for (let at = 0; at < size; at += 1) {
-    if (verdicts[at] !== verdict.eligible) continue;
-    if (ordered && (plan.order[at] ?? Infinity) > lowest) verdicts[at] = verdict.order;
+  if (!checks.order) return count;
+  let first = 0;
+  for (let place = 0; place < count; place += 1) {
+    const at = eligible[place] ?? 0;
+    if ((plan.order[at] ?? Infinity) > lowest) verdicts[at] = verdict.order;
     else {
-      eligible[count] = at;
-      count += 1;
+      eligible[first] = at;
+      first += 1;
     }
   }
-  return count;
+  return first;
 }

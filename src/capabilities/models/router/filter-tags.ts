@@ -2,16 +2,37 @@ import type { GroupPlan } from './group-plan.ts';
 import type { PickQuery } from './pick-query.ts';
 import { verdict } from './verdict.ts';
 
-interface Constraints {
-  readonly required: readonly string[];
-  readonly excluded: readonly string[];
+/** Is there somebody eligible whose byte is set? */
+function some(verdicts: Uint8Array, mask: Uint8Array): boolean {
+  for (let at = 0; at < verdicts.length; at += 1)
+    if (verdicts[at] === verdict.eligible && mask[at] === 1) return true;
+  return false;
 }
 
-function constraintsIn(tags: readonly string[]): Constraints {
-  return {
-    required: tags.filter((tag) => tag.length > 1 && tag.startsWith('&')).map((tag) => tag.slice(1)),
-    excluded: tags.filter((tag) => tag.length > 1 && tag.startsWith('!')).map((tag) => tag.slice(1)),
-  };
+/** Marks everybody eligible whose byte is not set. */
+function keep(verdicts: Uint8Array, mask: Uint8Array): void {
+  for (let at = 0; at < verdicts.length; at += 1)
+    if (verdicts[at] === verdict.eligible && mask[at] !== 1) verdicts[at] = verdict.tags;
+}
+
+const both = (a: Uint8Array, b: Uint8Array): Uint8Array =>
+  a.map((byte, at) => (byte === 1 && b[at] === 1 ? 1 : 0));
+
+/** Keeps who is set in the mask; of those only the ones tagged `default`, where there are any. */
+function keepDefaultsOf(plan: GroupPlan, mask: Uint8Array): void {
+  const defaults = both(mask, plan.tags.carriers('default'));
+  keep(plan.verdicts, some(plan.verdicts, defaults) ? defaults : mask);
+}
+
+/** Is there an answer to the requirements that the group knows? Then an invented one must not open the door to the others. */
+function inventedTagHidesAnswer(plan: GroupPlan, required: readonly string[], excluded: Uint8Array): boolean {
+  const { verdicts, tags } = plan;
+  const known = required.filter((tag) => some(verdicts, tags.carriers(tag)));
+  if (known.length === 0 || known.length === required.length) return false;
+  return some(
+    verdicts,
+    excluded.map((byte, at) => (byte === 0 && known.every((tag) => tags.carriers(tag)[at] === 1) ? 1 : 0)),
+  );
 }
 
 /**
@@ -22,79 +43,27 @@ function constraintsIn(tags: readonly string[]): Constraints {
  */
 export function filterTags(plan: GroupPlan, query: PickQuery): void {
   const { tags: index, verdicts, settings } = plan;
-  const { required, excluded } = constraintsIn(query.tags);
-  const positive = query.tags.filter((tag) => !tag.startsWith('!') && !tag.startsWith('&'));
-  const size = verdicts.length;
-  const fits = (at: number, wanted: Constraints): boolean =>
-    wanted.excluded.every((tag) => index.carriers(tag)[at] !== 1) &&
-    wanted.required.every((tag) => index.carriers(tag)[at] === 1);
-  const isDefault = (at: number): boolean => index.carriers('default')[at] === 1;
-  const some = (test: (at: number) => boolean): boolean => {
-    for (let at = 0; at < size; at += 1) if (verdicts[at] === verdict.eligible && test(at)) return true;
-    return false;
-  };
-  const keep = (test: (at: number) => boolean): void => {
-    for (let at = 0; at < size; at += 1)
-      if (verdicts[at] === verdict.eligible && !test(at)) verdicts[at] = verdict.tags;
-  };
-  const keepDefaultsOf = (test: (at: number) => boolean): void => {
-    const onlyDefaults = some((at) => test(at) && isDefault(at));
-    keep((at) => test(at) && (!onlyDefaults || isDefault(at)));
-  };
-
-  /** Is there an answer to the tags that the group knows? Then an invented one must not open the door to the others. */
-  const inventedTagHidesAnswer = (): boolean => {
-    const known = required.filter((tag) => some((at) => index.carriers(tag)[at] === 1));
-    if (known.length === 0 || known.length === required.length) return false;
-    return some((at) => fits(at, { required: known, excluded }));
-  };
+  const masks = index.masksFor(query, settings.tagMatchAll);
   const failOpen = (): void => {
-    if (!settings.tagFailOpen || inventedTagHidesAnswer()) {
-      keep(() => false);
-      return;
-    }
-    const policy = constraintsIn(query.policyTags);
-    keepDefaultsOf((at) => fits(at, policy));
+    const closed =
+      !settings.tagFailOpen || inventedTagHidesAnswer(plan, masks.required, masks.excludedCarriers);
+    if (closed) keep(verdicts, index.nobody);
+    else keepDefaultsOf(plan, masks.policy);
   };
-
-  const own = { required, excluded };
-  const constrained = required.length > 0 || excluded.length > 0;
-  const agent = query.userAgent;
-  const byAgent =
-    agent !== undefined &&
-    agent !== '' &&
-    index.anyPattern &&
-    (positive.length > 0 ||
-      (required.length === 0 && some((at) => index.patterned[at] === 1 && fits(at, own))));
-
-  if (positive.length === 0 && !byAgent) {
-    if (!constrained) keepDefaultsOf(() => true);
-    else if (required.length > 0) {
-      if (some((at) => fits(at, own))) keep((at) => fits(at, own));
-      else failOpen();
-    } else {
-      const onlyDefaults = some(isDefault);
-      const passes = (at: number): boolean => (!onlyDefaults || isDefault(at)) && fits(at, own);
-      if (some(passes)) keep(passes);
-      else failOpen();
-    }
+  const chosen = masks.positive || (masks.required.length === 0 && some(verdicts, masks.patterned));
+  if (chosen) {
+    if (some(verdicts, masks.matches)) keep(verdicts, masks.matches);
+    else if (masks.known || !some(verdicts, masks.defaults)) failOpen();
+    else keep(verdicts, masks.defaults);
     return;
   }
-
-  const all = settings.tagMatchAll;
-  const fitting = byAgent ? index.fittingAgent(agent) : undefined;
-  const matches = (at: number): boolean => {
-    if (!fits(at, own)) return false;
-    const carried = (tag: string): boolean => index.carriers(tag)[at] === 1;
-    if (positive.length > 0 && (all ? positive.every(carried) : positive.some(carried))) return true;
-    // A pattern does not get round tags that all have to fit.
-    return fitting?.[at] === 1 && !(all && index.tagged[at] === 1);
-  };
-  if (some(matches)) {
-    keep(matches);
+  if (!masks.constrained) {
+    const defaults = index.carriers('default');
+    if (some(verdicts, defaults)) keep(verdicts, defaults);
     return;
   }
-  const defaults = (at: number): boolean => isDefault(at) && fits(at, own);
-  if (!some(defaults) || positive.some((tag) => index.knows(tag))) failOpen();
-  else keep(defaults);
+  const onlyDefaults = masks.required.length === 0 && some(verdicts, index.carriers('default'));
+  const wanted = onlyDefaults ? masks.defaults : masks.fits;
+  if (some(verdicts, wanted)) keep(verdicts, wanted);
+  else failOpen();
 }

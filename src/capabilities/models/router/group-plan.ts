@@ -30,6 +30,9 @@ export interface GroupPlan {
   readonly parallel: Float64Array;
   readonly rpm: Float64Array;
   readonly tpm: Float64Array;
+  /** What one call, and one token, takes of a limit; 0 without. */
+  readonly callShare: Float64Array;
+  readonly tokenShare: Float64Array;
   readonly anyLimit: boolean;
   /** True when each deployment has a limit, so that shares of limits can be compared. */
   readonly allLimited: boolean;
@@ -48,6 +51,9 @@ export interface GroupPlan {
   /** Scratch of the filters: the verdict for each deployment, and the indices that are left. Valid until the next pick. */
   readonly verdicts: Uint8Array;
   readonly eligible: Int32Array;
+  /** Scratch of the strategies. */
+  readonly scores: Float64Array;
+  readonly chosen: Int32Array;
 }
 
 /** Weights of the deployments: `weight` where any has one, else `rpm`, else `tpm`, else all alike; missing counts 1. */
@@ -113,6 +119,8 @@ export function planGroup(
     parallel: Float64Array.from(deployments, parallelOf),
     rpm: numbers((one) => one.limits.rpm),
     tpm: numbers((one) => one.limits.tpm),
+    callShare: Float64Array.from(deployments, ({ limits }) => 1 / (limits.rpm ?? Infinity)),
+    tokenShare: Float64Array.from(deployments, ({ limits }) => 1 / (limits.tpm ?? Infinity)),
     anyLimit: limited.includes(true),
     allLimited: deployments.every(({ limits }) => limits.rpm !== undefined || limits.tpm !== undefined),
     order: numbers((one) => one.order),
@@ -129,5 +137,7 @@ export function planGroup(
     room: new RoomQueue(),
     verdicts: new Uint8Array(deployments.length),
     eligible: new Int32Array(deployments.length),
+    scores: new Float64Array(deployments.length),
+    chosen: new Int32Array(deployments.length),
   };
 }

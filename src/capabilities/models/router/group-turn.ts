@@ -88,10 +88,10 @@ export class GroupTurn<T> {
       const pick = this.#pick();
       if (pick.index < 0) {
         if (await this.#waitForSomebody()) continue;
-        this.#call.log.add(this.#plan, this.#reason, -1, true);
+        this.#call.log.add(this.#plan, this.#reason, pick);
         return this.#failed();
       }
-      this.#call.log.add(this.#plan, this.#reason, pick.index, pick.filtered);
+      this.#call.log.add(this.#plan, this.#reason, pick);
       const result = await this.#try(pick.index);
       if (result.kind === 'begun') {
         const deployment = this.#plan.deployments[pick.index] as Deployment;

@@ -1,6 +1,7 @@
 import type { AppError } from '../../../base/index.ts';
 import type { Considered, RouteStep } from './dispatch.ts';
 import type { GroupPlan } from './group-plan.ts';
+import type { Pick } from './pick-deployment.ts';
 import { verdictWord } from './verdict.ts';
 
 /** What is kept of a decision while the call goes on: a few references and at most one byte for each deployment. */
@@ -8,13 +9,14 @@ interface StepRecord {
   readonly plan: GroupPlan;
   readonly reason: RouteStep['reason'];
   readonly picked: number;
-  /** `undefined`: everybody was eligible. */
+  readonly looked: Pick['looked'];
+  /** Of everybody, where everybody was looked at. */
   readonly verdicts: Uint8Array | undefined;
   error: AppError | undefined;
   waitedMs: number;
 }
 
-/** Each deployment of a group with its verdict, the picked one as such. */
+/** Each deployment that was looked at with its verdict, the picked one as such. */
 export function consideredOf(
   plan: GroupPlan,
   verdicts: Uint8Array | undefined,
@@ -31,12 +33,13 @@ export class RouteLog {
   readonly #records: StepRecord[] = [];
   #waitedMs = 0;
 
-  add(plan: GroupPlan, reason: RouteStep['reason'], picked: number, filtered: boolean): void {
+  add(plan: GroupPlan, reason: RouteStep['reason'], { index, looked }: Pick): void {
     this.#records.push({
       plan,
       reason,
-      picked,
-      verdicts: filtered ? plan.verdicts.slice() : undefined,
+      picked: index,
+      looked,
+      verdicts: looked === 'all' ? plan.verdicts.slice() : undefined,
       error: undefined,
       waitedMs: this.#waitedMs,
     });
@@ -55,11 +58,13 @@ export class RouteLog {
   }
 
   steps(): readonly RouteStep[] {
-    return this.#records.map(({ plan, reason, picked, verdicts, error, waitedMs }) => ({
+    return this.#records.map(({ plan, reason, picked, looked, verdicts, error, waitedMs }) => ({
       group: plan.name,
       reason,
       strategy: plan.settings.strategy,
-      considered: consideredOf(plan, verdicts, picked),
+      considered: consideredOf(plan, verdicts, picked).filter(
+        (one) => looked !== 'one' || one.verdict === 'picked',
+      ),
       picked: plan.deployments[picked]?.id,
       ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
       ...(waitedMs === 0 ? {} : { waitedMs }),

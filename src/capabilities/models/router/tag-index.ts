@@ -1,8 +1,20 @@
 import { RE2JS } from 're2js';
 import type { Deployment } from './deployment.ts';
+import type { PickQuery } from './pick-query.ts';
+import { tagMasks, type TagMasks } from './tag-masks.ts';
 
 const mostAgents = 256;
 const longestAgent = 512;
+const mostMasks = 512;
+const noAgent = '';
+/** Between the parts of a key; no tag has it. */
+const part = '\u0000';
+
+function dropOldest(entries: Map<string, unknown>, most: number): void {
+  if (entries.size < most) return;
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
+}
 
 /** Who of a group carries which tag, and whose patterns fit which client; one byte for each deployment. */
 export class TagIndex {
@@ -17,11 +29,13 @@ export class TagIndex {
   /** False when the group has neither tags nor patterns. */
   readonly any: boolean;
   readonly anyPattern: boolean;
-  readonly #nobody: Uint8Array;
+  /** Nobody's byte is set. */
+  readonly nobody: Uint8Array;
+  readonly #masks = new Map<string, TagMasks>();
 
   constructor(deployments: readonly Deployment[], onBadPattern: (pattern: string, error: unknown) => void) {
     this.#size = deployments.length;
-    this.#nobody = new Uint8Array(this.#size);
+    this.nobody = new Uint8Array(this.#size);
     for (const [index, { tags }] of deployments.entries()) {
       for (const tag of tags) {
         const carriers = this.#carriers.get(tag) ?? new Uint8Array(this.#size);
@@ -51,22 +65,36 @@ export class TagIndex {
   }
 
   carriers(tag: string): Uint8Array {
-    return this.#carriers.get(tag) ?? this.#nobody;
+    return this.#carriers.get(tag) ?? this.nobody;
   }
 
   /** Deployments with a pattern that is found in `User-Agent: …`; remembered, as few clients make many calls. */
-  fittingAgent(userAgent: string): Uint8Array {
+  fittingAgent(name: string): Uint8Array {
+    const userAgent = name.slice(0, longestAgent);
     const known = this.#agents.get(userAgent);
     if (known !== undefined) return known;
-    const header = `User-Agent: ${userAgent.slice(0, longestAgent)}`;
+    const header = `User-Agent: ${userAgent}`;
     const fitting = Uint8Array.from(this.#patterns, (patterns) =>
       patterns.some((pattern) => pattern.matcher(header).find()) ? 1 : 0,
     );
-    if (this.#agents.size >= mostAgents) {
-      const [oldest] = this.#agents.keys();
-      if (oldest !== undefined) this.#agents.delete(oldest);
-    }
+    dropOldest(this.#agents, mostAgents);
     this.#agents.set(userAgent, fitting);
     return fitting;
+  }
+
+  /** What a call's tags mean here; compiled once for each set of tags, as few of them make many calls. */
+  masksFor(query: PickQuery, matchAll: boolean): TagMasks {
+    const { tags, policyTags } = query;
+    const userAgent = this.anyPattern ? (query.userAgent ?? noAgent).slice(0, longestAgent) : noAgent;
+    const key =
+      tags.length === 1 && policyTags.length === 0 && userAgent === noAgent
+        ? (tags[0] ?? '')
+        : tags.join(part) + part + part + policyTags.join(part) + part + part + userAgent;
+    const known = this.#masks.get(key);
+    if (known !== undefined) return known;
+    const masks = tagMasks(this, this.#size, tags, policyTags, userAgent, matchAll);
+    dropOldest(this.#masks, mostMasks);
+    this.#masks.set(key, masks);
+    return masks;
   }
 }

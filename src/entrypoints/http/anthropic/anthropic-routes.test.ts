@@ -279,7 +279,7 @@ describe('the Anthropic SDK', () => {
           isError: true,
           parts: [{ type: 'image', url: 'data:image/png;base64,BB==' }],
         },
-        { role: 'user', content: [{ type: 'text', text: 'here' }] },
+        { role: 'user', content: 'here' },
       ],
       settings: { maxTokens: 50, temperature: 0.3, topP: 0.8, stop: ['END'] },
       tools: [{ name: 'add', description: 'adds', parameters: add.input_schema }],

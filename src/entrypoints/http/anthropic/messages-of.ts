@@ -40,7 +40,10 @@ function userMessages(content: Content, path: string, names: ToolNames): readonl
       if (part !== undefined) parts.push(part);
     }
   }
-  return parts.length === 0 ? results : [...results, { role: 'user', content: parts }];
+  if (parts.length === 0) return results;
+  const [only] = parts;
+  const plain = parts.length === 1 && only?.type === 'text' && only.cacheControl === undefined;
+  return [...results, { role: 'user', content: plain ? only.text : parts }];
 }
 
 function toolUse({ id, name, input }: JsonObject, path: string): ToolCall {

@@ -10,7 +10,7 @@ export async function pullModel(
   name: string,
   stream: boolean,
 ): Promise<FastifyReply | { readonly status: string }> {
-  const { localModels } = deps;
+  const localModels = deps.localModels?.();
   if (localModels === undefined)
     throw new AppError('invalid_request', 'no Ollama is connected, so there is nothing to pull a model into');
   // Models of another kind are named with their provider; only Ollama's can be pulled.

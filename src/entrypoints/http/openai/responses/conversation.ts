@@ -16,7 +16,7 @@ export interface Continued {
   readonly rewritten: boolean;
 }
 
-const ownItem = /^(?:msg|rs|fc)_(.+)_(\d{1,4})$/;
+const ownItem = /^(?:msg|rs|fc)_([\w-]{1,100})_\d{1,5}$/;
 
 function outputOf({ response }: StoredResponse): readonly Json[] {
   const output = response['output'];

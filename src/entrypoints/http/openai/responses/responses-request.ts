@@ -13,6 +13,9 @@ const format = z.looseObject({
   strict: z.boolean().nullish(),
 });
 
+/** Id of a response, ours or an upstream's. */
+export const responseId = z.string().regex(/^[\w.:-]{1,200}$/, 'expected the id of a response');
+
 /** Body of `POST /v1/responses`. Fields that we do not know are ignored. */
 export const responsesRequest = z
   .looseObject({
@@ -29,7 +32,7 @@ export const responsesRequest = z
         'A text, or items: messages, function_call, function_call_output, reasoning, item_reference.',
       ),
     instructions: z.string().nullish().describe('Holds for this answer only.'),
-    previous_response_id: z.string().min(1).max(200).nullish(),
+    previous_response_id: responseId.nullish(),
     store: z.boolean().nullish().describe('Default true: the answer can be fetched and continued by its id.'),
     stream: z.boolean().nullish(),
     tools: z.array(jsonObject).max(512).nullish().describe('Functions that the caller executes itself.'),

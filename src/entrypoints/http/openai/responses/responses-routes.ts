@@ -4,10 +4,10 @@ import type { PermissionScope, Scope } from '../../../../protocol/index.ts';
 import type { HttpApp, RouteDeps } from '../../http-deps.ts';
 import { answerResponse } from './answer-response.ts';
 import type { StoredResponse } from './response-store.ts';
-import { responsesRequest } from './responses-request.ts';
+import { responseId, responsesRequest } from './responses-request.ts';
 
 const tags = ['openai'];
-const params = z.object({ id: z.string().min(1).max(200) });
+const params = z.object({ id: responseId });
 
 const notFound = (id: string): AppError =>
   new AppError('not_found', `there is no response "${id}"`, { details: { param: 'response_id' } });
