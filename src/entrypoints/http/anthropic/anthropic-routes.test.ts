@@ -343,6 +343,17 @@ describe('the Anthropic SDK', () => {
     });
   });
 
+  it('lists models', async () => {
+    const ids: string[] = [];
+    for await (const { id, type } of client.models.list()) {
+      expect(type).toBe('model');
+      ids.push(id);
+    }
+    expect(ids).toEqual(expect.arrayContaining(['helper', 'fake/fast']));
+    expect(await client.models.retrieve('helper')).toMatchObject({ id: 'helper', display_name: 'helper' });
+    expect(await failure(client.models.retrieve('nobody'))).toMatchObject({ status: 404 });
+  });
+
   it('counts tokens', async () => {
     const count = (content: string) =>
       client.messages.countTokens({
