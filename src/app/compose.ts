@@ -213,6 +213,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     { name: 'queue', critical: true, check: (signal) => queue.health(signal) },
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
+    { name: 'usage', critical: false, check: () => Promise.resolve(modelSide.accounting.health()) },
   ];
   for (const check of healthChecks) health.add(check);
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
 import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
-import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
+import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
@@ -14,7 +14,7 @@ import { createWorkflowTools } from './workflow-tools.ts';
 export async function startServer(foundation: Foundation): Promise<StartedApp> {
   const parts = await compose(foundation, 'server');
   const { options, lifecycle, clock, credentials, storage, config, ids, models, agents, runs } = parts;
-  const apiKeys = createApiKeyStore({ storage, clock, ids });
+  const { apiKeys, usage, limits } = parts.modelSide.accounting;
   const { leaseMs } = { ...defaultRunEngineSettings, ...options.runSettings };
   const responses = new SqlResponseStore({
     storage,
@@ -43,6 +43,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },
     workers: createWorkerList({ storage, leaseMs }),
     apiKeys,
+    usage,
+    limits,
     authenticator: createAuthenticator({
       keys: apiKeys,
       jwtSecret: credentials.jwtSecret,
@@ -52,8 +54,6 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
-    usage: parts.modelSide.usage,
-    limits: parts.modelSide.limits,
     responses,
     localModels: () => (hasOllama() ? localModels : undefined),
     health: parts.health,

@@ -1,12 +1,12 @@
 import { createProbeServer } from '../entrypoints/http/index.ts';
-import { createApiKeyStore, createAuthenticator } from '../platform/security/index.ts';
+import { createAuthenticator } from '../platform/security/index.ts';
 import type { StartedWorker } from './app-options.ts';
 import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
 
 /** Puts a worker together and starts it: no API, only probes where it has a port. */
 export async function startWorker(foundation: Foundation): Promise<StartedWorker> {
   const parts = await compose(foundation, 'worker');
-  const { options, lifecycle, clock, credentials, storage, config, ids } = parts;
+  const { options, lifecycle, clock, credentials, config, ids } = parts;
   const port = config.AGENT33_WORKER_PORT;
   const probes =
     port === undefined
@@ -14,7 +14,7 @@ export async function startWorker(foundation: Foundation): Promise<StartedWorker
       : createProbeServer({
           config: { ...config, API_HOST: config.AGENT33_WORKER_HOST, API_PORT: port },
           authenticator: createAuthenticator({
-            keys: createApiKeyStore({ storage, clock, ids }),
+            keys: parts.modelSide.accounting.apiKeys,
             jwtSecret: credentials.jwtSecret,
             algorithm: config.JWT_ALGORITHM,
             expireMinutes: config.JWT_EXPIRE_MINUTES,

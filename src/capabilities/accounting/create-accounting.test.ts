@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AppError, silentLogger } from '../../base/index.ts';
 import { createFakeIds } from '../../testing/fake-ids.ts';

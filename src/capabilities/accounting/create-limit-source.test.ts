@@ -92,6 +92,13 @@ describe('limits of a caller', () => {
     expect(limits()).toMatchObject({ rpm: 20, tpm: 200 });
   });
 
+  it('of all runs are counted beside those that a run brings with it', () => {
+    const { of } = ground([{ subject: 'run:*', budgets: [{ usd: 1, period: 'total' }] }]);
+    const own = [{ subject: 'run:run_1', limits: { rpm: 1 } }];
+    expect(of({ runId: 'run_1' }).map(({ subject }) => subject)).toEqual(['run:run_1']);
+    expect(of({ runId: 'run_1', limits: own }).map(({ subject }) => subject)).toEqual(['run:run_1/all']);
+  });
+
   it('of one tenant are not those of another, those of the file are all tenants’', async () => {
     const { of, stored } = ground([{ subject: 'tenant', rpm: 10 }]);
     await stored.set(admin, 'tenant', { rpm: 5 });

@@ -73,7 +73,10 @@ export function createLimitSource(deps: {
     const limits = subjectsOf(caller, attributesOf(caller)).flatMap(
       ([subject, alias]): readonly CallerLimit[] => {
         const found = effectiveLimits(subject, tables, alias);
-        return found === undefined ? [] : [{ subject, limits: found }];
+        if (found === undefined) return [];
+        // A budget that the run brings with it is counted apart: both hold.
+        const isBrought = caller.limits?.some((own) => own.subject === subject) === true;
+        return [{ subject: isBrought ? `${subject}/all` : subject, limits: found }];
       },
     );
     return limits.length === 0 ? none : limits;
@@ -89,7 +92,15 @@ export function createLimitSource(deps: {
       }
       if (fromFile.size === 0 && stored.of(caller.scope.tenant).size === 0) return none;
       const { scope, user, agent, tags, runId } = caller;
-      const name = JSON.stringify([scope.tenant, scope.principal, user, agent, runId, tags]);
+      const name = JSON.stringify([
+        scope.tenant,
+        scope.principal,
+        user,
+        agent,
+        runId,
+        tags,
+        caller.limits?.map(({ subject }) => subject),
+      ]);
       const before = known.get(name);
       if (before !== undefined) return before;
       const limits = choose(caller, fromFile);

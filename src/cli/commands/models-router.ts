@@ -54,10 +54,10 @@ function explainedRows(body: Json): JsonObject[] {
   );
 }
 
-/** `agent33 models list|explain|test`: the router of the running server. */
+/** `agent33 models deployments|explain|test`: the router of the running server. */
 export function addModelRouterCommands(models: Command, context: CliContext): void {
   models
-    .command('list')
+    .command('deployments')
     .description('deployments of the model list, and how they are doing')
     .action(async (_options: unknown, command: Command) => {
       const body = await openClient(context, command).call('GET', '/api/v1/models/router');

@@ -90,7 +90,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     if (hit !== undefined) {
       accounting.recordHit({
         ...hit,
-        caller: call.caller,
+        caller: prepared.dispatch.caller,
         operation: 'chat',
         stream: call.stream,
         durationMs: clock.now() - startedMs,

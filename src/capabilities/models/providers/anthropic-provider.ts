@@ -39,7 +39,7 @@ const tiers: Readonly<Record<string, string>> = {
 };
 
 /** Call options of the SDK, and the fields that must be written into the body by their own names. */
-export function anthropicCall(request: ModelRequest): {
+function anthropicCall(request: ModelRequest): {
   readonly options: LanguageModelV4CallOptions;
   readonly fields: JsonObject;
 } {

@@ -19,7 +19,7 @@ import {
 } from './provider-settings.ts';
 import type { LLMProvider } from '../provider.ts';
 
-export { configurableKind, configurableKinds } from './provider-kinds.ts';
+export { configurableKind } from './provider-kinds.ts';
 
 /** What every provider is built with. */
 export interface ProviderParts {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Begun } from './dispatch.ts';
 import { AppError } from '../../../base/index.ts';
 import { createDispatcherGround, modelListOf, upstreamError } from '../../../testing/dispatcher-ground.ts';
 
@@ -84,9 +85,10 @@ describe('what was admitted', () => {
     expect(ground.clock.pending).toBe(0);
   });
 
-  it('is settled even if an aborted answer never says how it ended', async () => {
+  it('is settled even if an aborted answer does not say in time how it ended', async () => {
+    const { promise: done, resolve: late } = Promise.withResolvers<Awaited<Begun<string>['done']>>();
     const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), {
-      endings: { a: () => Promise.resolve({ value: 'a', done: new Promise(() => {}) }) },
+      endings: { a: () => Promise.resolve({ value: 'a', done }) },
     });
     const controller = new AbortController();
     await ground.dispatch('chat', { signal: controller.signal });
@@ -95,6 +97,7 @@ describe('what was admitted', () => {
     expect(ground.settled).toHaveLength(0);
     await ground.clock.advance(1);
     expect(ground.settled).toMatchObject([{ status: 'cancelled', estimated: true }]);
+    late({ status: 'ok', usage: undefined, estimated: false });
     await ground.clock.advance(200_000);
     expect(ground.settled).toHaveLength(1);
     expect(ground.state('a')?.inFlight).toBe(0);
