@@ -31,8 +31,8 @@ export interface ByteSource {
 /** An answer that is only passed on. */
 export interface PassedResponse {
   readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Names in lower case; repeated headers joined with `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: ByteSource;
 }
 

@@ -4,6 +4,15 @@ import type { ByteSource, PassedResponse } from './egress.ts';
 
 const closed = (): Error => new Error('the answer was let go of');
 
+/** Headers with one value each; most answers have no others. */
+function joined(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
+  for (const name in headers) {
+    const value = headers[name];
+    if (Array.isArray(value)) headers[name] = value.join(', ');
+  }
+  return headers as Record<string, string | undefined>;
+}
+
 /** An answer as it comes from the connection, without a stream in between. */
 export class PassingAnswer implements Dispatcher.DispatchHandler, ByteSource {
   /** Resolves with the head of the answer. */
@@ -33,7 +42,7 @@ export class PassingAnswer implements Dispatcher.DispatchHandler, ByteSource {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (status >= 200) this.#resolve({ status, headers, body: this });
+    if (status >= 200) this.#resolve({ status, headers: joined(headers), body: this });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -51,8 +51,7 @@ export function createLogger(options: LoggerOptions): Logger {
   const toTerminal = options.destination === undefined && process.stderr.isTTY;
   const pretty = options.pretty ?? toTerminal;
   const { destination } = options;
-  const write =
-    destination === undefined ? standardError(pretty) : (line: string) => destination.write(line);
+  const write = destination === undefined ? standardError(pretty) : (line: string) => destination.write(line);
   return wrap(
     pino(
       {
