@@ -43,7 +43,7 @@ export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'time
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
-  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'request'>>;
+  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'pass'>>;
   /** `spec.models` of the project as it is now. */
   readonly settings?: () => ModelSettingsOfProject;
   /** Folder of the project, from which the files of the model list are read. Absent: there is no list. */
@@ -89,11 +89,11 @@ export function createModels(deps: ModelsDeps): Models {
     settings = () => noSettings,
     localOllamaUrl = 'http://localhost:11434',
   } = deps;
-  const { fetch, request } = deps.egress;
+  const { fetch, pass } = deps.egress;
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
     fetch,
-    ...(request === undefined ? {} : { request }),
+    ...(pass === undefined ? {} : { pass }),
     clock,
     timeoutMs,
     environment: providerEnvironment(config, deps.environment ?? {}),

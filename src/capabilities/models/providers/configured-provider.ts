@@ -25,7 +25,7 @@ export { configurableKind } from './provider-kinds.ts';
 export interface ProviderParts {
   readonly fetch: typeof globalThis.fetch;
   /** Without it nothing is sent on as bytes. */
-  readonly request?: EgressClient['request'];
+  readonly pass?: EgressClient['pass'];
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** What `${NAME}` in a definition's settings stands for, and where the keys of the services are. */
@@ -75,7 +75,7 @@ function keyHint(what: string, kind: ProviderKind, settings: ProviderSettings): 
     : `${what} at an address of its own needs its own api_key in spec.model.config.`;
 }
 
-type Shared = Pick<ProviderParts, 'fetch' | 'request' | 'clock' | 'timeoutMs'> & {
+type Shared = Pick<ProviderParts, 'fetch' | 'pass' | 'clock' | 'timeoutMs'> & {
   readonly headers: Record<string, string>;
 };
 
@@ -175,13 +175,13 @@ export function buildConfiguredProvider(
   parts: ProviderParts,
 ): LLMProvider {
   const settings = resolveSettings(written, parts.environment);
-  const { fetch, request, clock, timeoutMs } = parts;
+  const { fetch, pass, clock, timeoutMs } = parts;
   const shared: Shared = {
     fetch,
     clock,
     timeoutMs,
     headers: headerSettings(settings),
-    ...(request === undefined ? {} : { request }),
+    ...(pass === undefined ? {} : { pass }),
   };
   if (kind === 'bedrock') return buildBedrock(settings, shared, parts);
   if (kind === 'ollama' || kind === 'local') return buildOllama(kind, settings, shared, parts);
@@ -194,7 +194,7 @@ export function buildConfiguredProvider(
   if (kind === 'openai') return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
   if (kind === 'azure') {
     // Its addresses depend on the model.
-    const { request: _request, ...translated } = shared;
+    const { pass: _pass, ...translated } = shared;
     return buildAzure(settings, { ...translated, ...schemas }, parts, place);
   }
   if (kind === 'anthropic')
@@ -214,7 +214,7 @@ export function buildConfiguredProvider(
   const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
   if (needsKey) keyOf(label);
   // A server with ways of its own gets requests that were written for it, not the bytes of a client.
-  const { request: _request, ...translated } = shared;
+  const { pass: _pass, ...translated } = shared;
   return createOpenAICompatibleProvider({
     ...(quirks === undefined ? shared : translated),
     ...place,
