@@ -6,6 +6,8 @@ import { asAdmin, openHttpGround } from '../../testing/http-ground.ts';
 const publicRoutes = [
   'GET /health',
   'GET /healthz',
+  'GET /ollama',
+  'GET /ollama/',
   'GET /openapi.json',
   'GET /readyz',
   'GET /reference',
@@ -17,6 +19,8 @@ const publicRoutes = [
   'GET /reference/yaml',
   'HEAD /health',
   'HEAD /healthz',
+  'HEAD /ollama',
+  'HEAD /ollama/',
   'HEAD /readyz',
   'HEAD /reference/*',
   'POST /api/v1/auth/token',
