@@ -54,7 +54,10 @@ async function describedScopes(app: Awaited<ReturnType<typeof openHttpGround>>['
     Object.entries(methods).map(([method, { description = '' }]) => ({
       method: method.toUpperCase(),
       url: url.replaceAll(/\{[^}]+\}/g, 'run_1'),
-      scopes: [...description.matchAll(/`([a-z]+:[a-z]+)`/g)].map((match) => match[1] ?? ''),
+      // The sentence that the server itself adds; others may name permissions too.
+      scopes: [...(/Needs [^.]+\./.exec(description)?.[0] ?? '').matchAll(/`([a-z]+:[a-z]+)`/g)].map(
+        (match) => match[1] ?? '',
+      ),
     })),
   );
 }
