@@ -49,7 +49,10 @@ describe('agent33/client with the AI SDK', () => {
       text: 'Good day.',
       usage: { inputTokens: 20, outputTokens: 9, cachedInputTokens: 4, reasoningTokens: 2 },
     });
-    const { text, usage, finishReason } = await generateText({ model: agent33('fake/model'), prompt: 'Hello' });
+    const { text, usage, finishReason } = await generateText({
+      model: agent33('fake/model'),
+      prompt: 'Hello',
+    });
     expect(text).toBe('Good day.');
     expect(finishReason).toBe('stop');
     expect(usage).toMatchObject({ inputTokens: 20, outputTokens: 9 });
