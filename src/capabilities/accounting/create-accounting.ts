@@ -88,7 +88,11 @@ export function createAccounting(deps: AccountingDeps): Accounting {
   const admitted = (
     request: AdmissionRequest,
     id: string,
-    options: { readonly isReserved: boolean; readonly maxOutputTokens: number | undefined },
+    options: {
+      readonly isReserved: boolean;
+      readonly reservedUsd?: number | null;
+      readonly maxOutputTokens: number | undefined;
+    },
   ): Admission => {
     let isSettled = false;
     return {
@@ -100,7 +104,14 @@ export function createAccounting(deps: AccountingDeps): Accounting {
         isSettled = true;
         if (options.isReserved) {
           if (used === undefined) ledger.release(id);
-          else ledger.settle(id, { tokens: used.inputTokens + used.outputTokens, usd: used.costUsd });
+          else {
+            // What nobody told may be as much as was reserved: the answer of a caller that left is written to its end.
+            const usd =
+              outcome.estimated && used.costUsd !== null
+                ? Math.max(used.costUsd, options.reservedUsd ?? 0)
+                : used.costUsd;
+            ledger.settle(id, { tokens: used.inputTokens + used.outputTokens, usd });
+          }
         }
         record(id, () => rowOf(request, id, { ...outcome, usage: used }, clock.now(), limits));
         return used;
@@ -147,8 +158,11 @@ export function createAccounting(deps: AccountingDeps): Accounting {
       if (answer !== undefined && isRefusal(answer)) {
         throw limitError(answer, `${deployment.provider}/${deployment.model}`);
       }
-      const bound = answer === undefined ? maxOutputTokens : boundOf(answer);
-      return admitted(request, id, { isReserved: true, maxOutputTokens: bound });
+      return admitted(request, id, {
+        isReserved: true,
+        reservedUsd: answer?.grantedUsd ?? amounts.usd,
+        maxOutputTokens: answer === undefined ? maxOutputTokens : boundOf(answer),
+      });
     },
 
     recordHit(hit) {

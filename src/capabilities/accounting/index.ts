@@ -1,6 +1,7 @@
 export type * from './accounting.ts';
 export type * from './caller-directory.ts';
 export type * from './caller.ts';
+export { answerCount } from './answer-count.ts';
 export { createCallerDirectory } from './create-caller-directory.ts';
 export { createLimitDesk, type LimitDeskDeps } from './create-limit-desk.ts';
 export { createLimitSource } from './create-limit-source.ts';
@@ -10,6 +11,7 @@ export type * from './ledger.ts';
 export { createAccounting, type AccountingDeps } from './create-accounting.ts';
 export { createRedisLedger, type RedisLedgerDeps } from './ledger/create-redis-ledger.ts';
 export { createSqlLedger, type SqlLedgerDeps } from './ledger/create-sql-ledger.ts';
+export { mostInputTokens } from './most-input-tokens.ts';
 export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export type * from './limit-desk.ts';
 export type * from './limit-source.ts';
