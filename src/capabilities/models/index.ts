@@ -1,15 +1,11 @@
 export { collectResponse } from './collect-response.ts';
 export { createModels, type Models, type ModelsDeps } from './create-models.ts';
 export {
-  createEnvironmentSecrets,
-  createModelListSource,
+  emptyModelList,
   readModelList,
-  type BuildProvider,
   type ModelDefinition,
   type ModelListDeps,
-  type ModelListFault,
   type ModelListSource,
-  type ModelListSourceDeps,
   type ModelSources,
   type SecretReader,
 } from './list/index.ts';
@@ -25,7 +21,6 @@ export type { Guard, GuardContext, GuardedAnswer, Verdict } from './guards/guard
 export { createLiveGuards } from './guards/live-guards.ts';
 export type { Finding, TextScan } from './guards/text-scan.ts';
 export type * from './router/index.ts';
-export * from './list/index.ts';
 export { fromLanguageModel, type LanguageModelProviderOptions } from './providers/from-language-model.ts';
 export type { PluginProvider, SimpleProvider } from './providers/simple-provider.ts';
 export { createLocalModels, type LocalModels, type PullProgress } from './providers/local-models.ts';

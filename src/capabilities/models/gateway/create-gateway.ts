@@ -70,9 +70,11 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
 
   async function open(asked: GatewayCall): Promise<GatewayAnswer> {
     const startedMs = clock.now();
-    const prepared = await prepareCall(deps, asked, 'chat');
+    const checked = await prepareCall(deps, asked, 'chat');
     const guards = deps.guards();
     const call = await guarded(asked, guards);
+    // What the guards made of the request is what is counted.
+    const prepared = call === asked ? checked : await prepareCall(deps, call, 'chat');
     const cache = deps.cache();
     if (!cache.enabled) return ask(call, prepared, guards);
     const { hit, store } = await cache.lookup(
