@@ -18,6 +18,7 @@ export type { OfflineScripts } from './offline/offline-script.ts';
 export type * from './provider.ts';
 export type * from './gateway/gateway.ts';
 export type * from './router/index.ts';
+export { resolveTarget } from './router/index.ts';
 export * from './list/index.ts';
 export { fromLanguageModel, type LanguageModelProviderOptions } from './providers/from-language-model.ts';
 export type { PluginProvider, SimpleProvider } from './providers/simple-provider.ts';
