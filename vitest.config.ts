@@ -3,7 +3,7 @@ import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Of what is polled for without a limit of its own: one second is little on a busy machine. Below the lease of workers and jobs. */
-const expectation = { poll: { timeout: 5_000 } };
+const expectation = { poll: { timeout: 5_000, interval: 50 } };
 
 export default defineConfig({
   test: {

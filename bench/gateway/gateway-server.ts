@@ -31,10 +31,14 @@ const project = {
         ],
       },
       router: { strategy: 'weighted-shuffle', retries: 2, preCallChecks: true },
-      limits: [
-        { subject: 'tenant', rpm: 100_000_000, budgets: [{ usd: 1_000_000, period: 'month' }] },
-        { subject: 'key:*', rpm: 100_000_000, tpm: 1_000_000_000_000, parallel: 10_000 },
-      ],
+      ...(process.env['NO_LIMITS'] === undefined ? {} : { limits: [] }),
+      limits:
+        process.env['NO_LIMITS'] !== undefined
+          ? []
+          : [
+              { subject: 'tenant', rpm: 100_000_000, budgets: [{ usd: 1_000_000, period: 'month' }] },
+              { subject: 'key:*', rpm: 100_000_000, tpm: 1_000_000_000_000, parallel: 10_000 },
+            ],
     },
   },
 };

@@ -6,7 +6,7 @@ import type { Ledger, LedgerSubject, Refusal } from './ledger.ts';
 import { isLimited } from './ledger/prepared-reservation.ts';
 import { limitError } from './limit-error.ts';
 import type { LimitSource } from './limit-source.ts';
-import { costOf } from './model-cost.ts';
+import { withCost } from './model-cost.ts';
 import { planAdmission } from './plan-admission.ts';
 import { subjectKey } from './subject-key.ts';
 import type { UsageRow, UsageSink } from './usage-row.ts';
@@ -98,7 +98,8 @@ export function createAccounting(deps: AccountingDeps): Accounting {
     return {
       maxOutputTokens: options.maxOutputTokens,
       settle(outcome) {
-        const used = withPrice(outcome.usage, request.deployment);
+        const used =
+          outcome.usage === undefined ? undefined : withCost(outcome.usage, request.deployment.price);
         if (isSettled) return used;
         isSettled = true;
         if (options.isReserved) {
@@ -184,11 +185,6 @@ export function createAccounting(deps: AccountingDeps): Accounting {
 
 function isRefusal(answer: object): answer is Refusal {
   return 'limit' in answer;
-}
-
-function withPrice(usage: Usage | undefined, { price }: BilledDeployment): Usage | undefined {
-  if (usage === undefined || usage.costUsd !== null || price === undefined) return usage;
-  return { ...usage, costUsd: costOf(usage, price) };
 }
 
 interface RecordedCall {

@@ -15,7 +15,7 @@ export { mostInputTokens } from './most-input-tokens.ts';
 export { MemoryLedger, type MemoryLedgerDeps } from './ledger/memory-ledger.ts';
 export type * from './limit-desk.ts';
 export type * from './limit-source.ts';
-export { costOf, priceOf, withCost } from './model-cost.ts';
+export { priceOf, withCost } from './model-cost.ts';
 export type { ModelPrice } from './price-table.ts';
 export { runLimitsOf } from './run-limits.ts';
 export { createUsageReports } from './sql-usage-reports.ts';

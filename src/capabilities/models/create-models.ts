@@ -1,4 +1,4 @@
-import { AppError, type Clock, type Environment, type Service } from '../../base/index.ts';
+import { AppError, type Environment, type Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import { connectRouter, type RouterParts } from './connect-router.ts';
 import { priceOf, type ModelPrice } from '../accounting/index.ts';

@@ -178,7 +178,7 @@ describe('a stream that is passed on', () => {
     for (const parts of [
       [...answer.slice(0, 2), torn, breaks],
       [...answer.slice(0, 2), torn],
-      [...answer.slice(0, 2)],
+      answer.slice(0, 2),
     ]) {
       const { value, done: outcome } = await open(parts);
       const text = await textOf(value.body);

@@ -5,7 +5,6 @@ import type { Deployment, Dispatcher, ModelList } from '../router/index.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { beginBytes } from './begin-bytes.ts';
 import type { ByteAnswer } from './pass-context.ts';
-import { beginEmbedding, beginRerank } from './begin-vectors.ts';
 import { beginEvents } from './begin-events.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
 import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
@@ -13,6 +12,7 @@ import type { GuardChain } from './guard.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
 import { withParams } from './request-params.ts';
+import { createVectorCalls } from './vector-calls.ts';
 
 /** What the gateway stands on. */
 export interface GatewayDeps {
@@ -84,12 +84,15 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
         stream: call.stream,
         shape: call.wire?.shape ?? 'events',
         body: () => comparedBody(call),
+        ...(call.wire?.headers === undefined ? {} : { headers: call.wire.headers }),
+        guards: guards.fingerprint,
         request: call.request,
         control: call.routing?.cache ?? {},
       },
       call.signal,
     );
-    if (hit !== undefined) {
+    // Vectors are never kept for a question in words.
+    if (hit !== undefined && hit.kind !== 'vectors') {
       accounting.recordHit({
         ...hit,
         caller: prepared.dispatch.caller,
@@ -112,27 +115,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
   return {
     open,
 
-    async embed(call) {
-      const prepared = await prepareCall(
-        deps,
-        { ...call, stream: false, request: () => ({ messages: [] }) },
-        'embedding',
-      );
-      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) =>
-        beginEmbedding(io, call, prepared.inputTokens),
-      );
-      return { route: routeOf(route, 'off'), ...value };
-    },
-
-    async rerank(call) {
-      const prepared = await prepareCall(
-        deps,
-        { ...call, stream: false, request: () => ({ messages: [] }) },
-        'rerank',
-      );
-      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) => beginRerank(io, call));
-      return { route: routeOf(route, 'off'), response: value };
-    },
+    ...createVectorCalls(deps),
 
     async explain({ caller, model }) {
       const { signal } = new AbortController();

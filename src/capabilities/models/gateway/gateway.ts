@@ -113,5 +113,7 @@ export type GatewayEmbeddings = { readonly route: CallRoute } & (
       readonly status: number;
       readonly contentType: string;
       readonly body: AsyncIterable<Uint8Array>;
+      /** As of other answers in bytes, where it is known. */
+      readonly done?: Promise<Pick<CallOutcome, 'status' | 'usage' | 'estimated'>>;
     }
 );

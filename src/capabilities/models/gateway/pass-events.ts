@@ -172,7 +172,8 @@ export async function passEvents(
     ready.push(tap.push(chunk));
   }
   if (tap.opening === 'error') throw reported(context, tap.failure ?? null);
-  const begin = Buffer.concat(ready);
+  const [only] = ready;
+  const begin = ready.length === 1 && only !== undefined ? only : Buffer.concat(ready);
   const body = new PassingEvents(context, tap, begin);
   return { value: { ...head, body, done: body.done }, done: body.done };
 }
