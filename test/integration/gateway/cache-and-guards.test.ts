@@ -66,6 +66,9 @@ it('an answer comes once from its upstream and then from the cache, as it was se
     }
   ).totals;
   expect([requests, cached]).toEqual([5, 2]);
+
+  expect((await ground.app.request('DELETE', '/api/v1/models/cache')).status).toBe(204);
+  expect((await ask(question)).response.headers.get('x-a33-cache')).toBe('miss');
 });
 
 it('what a guard stops is an error: with its status before the answer, in the stream after', async () => {
