@@ -63,7 +63,11 @@ const wordsOf = (question: string, nonce: string): readonly string[] => [
 ];
 
 function openAiEvent(delta: JsonObject, finish: string | null = null): string {
-  const chunk = { ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] };
+  const chunk = {
+    ...head,
+    object: 'chat.completion.chunk',
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  };
   return `data: ${JSON.stringify({ ...chunk, usage: null })}\n\n`;
 }
 
@@ -107,7 +111,8 @@ function bodyOf(dialect: Dialect, stream: boolean, words: readonly string[]): st
 export class ChaosUpstream {
   readonly calls: ChaosCall[] = [];
   /** What becomes of the next call; `undefined`: it goes well. */
-  fault: (call: { readonly index: number; readonly question: string }) => ChaosFault | undefined = () => undefined;
+  fault: (call: { readonly index: number; readonly question: string }) => ChaosFault | undefined = () =>
+    undefined;
   readonly #name: string;
   readonly #dialect: Dialect;
   #server: Server;
@@ -209,7 +214,12 @@ export class ChaosUpstream {
     await this.#answer(call, fault, response);
   }
 
-  #fail(call: ChaosCall, response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
+  #fail(
+    call: ChaosCall,
+    response: ServerResponse,
+    status: number,
+    headers: Record<string, string> = {},
+  ): void {
     call.state = 'failed';
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify({ error: { message: 'it failed', type: 'api_error' } }));
@@ -270,9 +280,16 @@ export class ChaosUpstream {
   async #endless(call: ChaosCall, everyMs: number | undefined, response: ServerResponse): Promise<void> {
     const words = wordsOf(call.question, call.nonce);
     const event = openAiEvent({ content: everyMs === undefined ? 'x'.repeat(60_000) : 'more ' });
-    if (!(await this.#write(call, response, Buffer.from(words.map((content) => openAiEvent({ content })).join('')))))
+    if (
+      !(await this.#write(
+        call,
+        response,
+        Buffer.from(words.map((content) => openAiEvent({ content })).join('')),
+      ))
+    )
       return;
-    while (await this.#write(call, response, Buffer.from(event))) if (everyMs !== undefined) await this.#wait(everyMs);
+    while (await this.#write(call, response, Buffer.from(event)))
+      if (everyMs !== undefined) await this.#wait(everyMs);
   }
 
   /** Writes as fast as it is taken; false once the other side has gone. */

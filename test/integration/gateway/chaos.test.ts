@@ -19,7 +19,7 @@ function expectOnceEach(answers: readonly ClientAnswer[]): void {
     seen.add(nonce);
     expect(byNonce.get(nonce)?.question).toBe(answer.question);
     if (answer.finished) {
-      expect(answer.error).toBeUndefined();
+      expect(answer.error, JSON.stringify(answer)).toBeUndefined();
       expect(answer.text.slice(0, answer.question.length)).toBe(answer.question);
       expect(answer.text).toContain('the Ärger 👋 end');
       expect(byNonce.get(nonce)?.state).toBe('completed');
@@ -31,15 +31,20 @@ function expectOnceEach(answers: readonly ClientAnswer[]): void {
   expect([...completed].filter(([, times]) => times > 1)).toEqual([]);
 }
 
-const slowest = (answers: readonly ClientAnswer[]): number => Math.max(...answers.map((one) => one.durationMs));
+const slowest = (answers: readonly ClientAnswer[]): number =>
+  Math.max(...answers.map((one) => one.durationMs));
 
 describe('one of three deployments is dead', () => {
   it('and 2,000 calls are answered, each once, in bounded time', async () => {
     ground = await openChaosGround(['a', 'b', 'c']);
     const [dead, ...alive] = ground.upstreams;
     await dead?.die();
-    const answers = await inParallel(2000, 24, (index) => ground.ask(`q${index}`, { stream: index % 2 === 0 }));
-    const good = answers.filter(({ status, finished, error }) => status === 200 && finished && error === undefined);
+    const answers = await inParallel(2000, 24, (index) =>
+      ground.ask(`q${index}`, { stream: index % 2 === 0 }),
+    );
+    const good = answers.filter(
+      ({ status, finished, error }) => status === 200 && finished && error === undefined,
+    );
     expect(good.length / answers.length).toBeGreaterThanOrEqual(0.999);
     expectOnceEach(answers);
     expect(alive.reduce((sum, upstream) => sum + upstream.calls.length, 0)).toBe(2000);
@@ -83,16 +88,36 @@ describe('before the first byte', () => {
     ['a page', { kind: 'wrong-type' }],
     ['silence', { kind: 'stall', after: 0 }],
   ];
-  it.each(faults)('%s is met by another deployment', async (_name, fault) => {
+  it('another deployment meets it, whatever it is', async () => {
     ground = await openChaosGround(['a', 'b']);
     const [bad, good] = ground.upstreams;
-    if (bad !== undefined) bad.fault = () => fault;
-    const answers = await inParallel(20, 4, (index) => ground.ask(`q${index}`, { stream: index % 2 === 0 }));
-    expect(answers.filter(({ finished }) => finished)).toHaveLength(20);
-    expectOnceEach(answers);
-    expect(bad?.calls.length).toBeGreaterThan(0);
-    expect(good?.completed.length).toBe(20);
-    expect(slowest(answers)).toBeLessThan(4000);
+    for (const [name, fault] of faults) {
+      if (bad !== undefined) bad.fault = () => fault;
+      const before = { bad: bad?.calls.length ?? 0, good: good?.completed.length ?? 0 };
+      const answers: ClientAnswer[] = [];
+      // Until it has rested from what it did before, and has met both kinds of calls.
+      await expect
+        .poll(
+          async () => {
+            answers.push(
+              ...(await inParallel(4, 4, (index) =>
+                ground.ask(`${name} ${answers.length + index}`, { stream: index % 2 === 0 }),
+              )),
+            );
+            const met = (bad?.calls ?? []).slice(before.bad);
+            return met.some(({ stream }) => stream) && met.some(({ stream }) => !stream);
+          },
+          { timeout: 30_000 },
+        )
+        .toBe(true);
+      expect(
+        answers.filter(({ finished }) => !finished),
+        name,
+      ).toEqual([]);
+      expectOnceEach(answers);
+      expect((good?.completed.length ?? 0) - before.good, name).toBe(answers.length);
+      expect(slowest(answers), name).toBeLessThan(5000);
+    }
   });
 
   it('a deployment that said when to come again is left alone until then', async () => {
@@ -121,30 +146,36 @@ describe('bytes as they please', () => {
     for (const { finished, text, question, error } of answers) {
       expect(error).toBeUndefined();
       expect(finished).toBe(true);
-      expect(text.replaceAll(/x+$/g, '')).toMatch(new RegExp(`^${question} <a-\\d+> this is the Ärger 👋 end$`, 'u'));
+      expect(text.replaceAll(/x+$/g, '')).toMatch(
+        new RegExp(`^${question} <a-\\d+> this is the Ärger 👋 end$`, 'u'),
+      );
     }
     expect(answers.filter(({ text }) => text.length > 3_000_000)).toHaveLength(4);
   });
 });
 
 describe('after the first byte', () => {
-  it.each([
-    ['a connection that breaks', { kind: 'cut', after: 700 }],
-    ['silence', { kind: 'stall', after: 700 }],
-    ['garbage', { kind: 'garbage', after: 700 }],
-  ] as const)('%s ends the stream with an error, and nobody else is asked', async (_name, fault) => {
+  it('the stream ends with an error, and nobody else is asked', async () => {
     ground = await openChaosGround(['a', 'b']);
-    for (const upstream of ground.upstreams) upstream.fault = () => fault;
-    const answers = await inParallel(6, 3, (index) => ground.ask(`q${index}`, { stream: true }));
-    for (const { status, error, finished, nonces, text } of answers) {
-      expect(status).toBe(200);
-      expect(nonces).toHaveLength(1);
-      expect(text).toMatch(/^q\d <[ab]-\d+>/);
-      expect(finished).toBe(false);
-      expect(error).toMatch(/upstream_error|timeout/);
+    const faults: readonly ChaosFault[] = [
+      { kind: 'cut', after: 700 },
+      { kind: 'stall', after: 700 },
+      { kind: 'garbage', after: 700 },
+    ];
+    for (const fault of faults) {
+      for (const upstream of ground.upstreams) upstream.fault = () => fault;
+      const before = ground.upstreams.flatMap(({ calls }) => calls).length;
+      const answers = await inParallel(6, 3, (index) => ground.ask(`q${index}`, { stream: true }));
+      for (const { status, error, finished, nonces, text } of answers) {
+        expect(status).toBe(200);
+        expect(nonces).toHaveLength(1);
+        expect(text).toMatch(/^q\d <[ab]-\d+>/);
+        expect(finished).toBe(false);
+        expect(error).toMatch(/upstream_error|timeout/);
+      }
+      expect(ground.upstreams.flatMap(({ calls }) => calls).length - before).toBe(6);
+      expect(slowest(answers)).toBeLessThan(3500);
     }
-    expect(ground.upstreams.reduce((sum, { calls }) => sum + calls.length, 0)).toBe(6);
-    expect(slowest(answers)).toBeLessThan(3000);
   });
 });
 
@@ -169,6 +200,7 @@ it('whatever goes wrong at random, each call ends well or with an error, once, i
   for (const { status, finished, error } of answers) {
     // Either an answer that is whole, or an error that says so.
     expect(finished).toBe(error === undefined);
+    expect(error).not.toBe('no JSON');
     if (finished) expect(status).toBe(200);
   }
   const plain = answers.filter(({ stream }) => !stream);
@@ -247,7 +279,11 @@ it('a list that changes under load loses no call', async () => {
       .poll(
         () => {
           const latest = answers.slice(-24).map(({ deployment }) => deployment);
-          return latest.length === 24 && shape.every((name) => latest.includes(name)) && latest.every((one) => one !== null && shape.includes(one));
+          return (
+            latest.length === 24 &&
+            shape.every((name) => latest.includes(name)) &&
+            latest.every((one) => one !== null && shape.includes(one))
+          );
         },
         { timeout: 20_000 },
       )

@@ -200,7 +200,7 @@ describe('a configuration with many providers', () => {
         return String(error);
       }
     };
-    expect(call('openai/gpt-5')).toEqual(['openai', 'gpt-5', { api_key: 'sk-o' }]);
+    expect(call('openai/gpt-5')).toEqual(['openai', 'gpt-5', { api_key: 'sk-o', timeout_ms: 30_000 }]);
     expect(call('claude-opus-4-5')).toEqual(['anthropic', 'claude-opus-4-5', { api_key: 'sk-a' }]);
     expect(call('sonnet')).toEqual([
       'bedrock',
