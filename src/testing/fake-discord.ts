@@ -124,10 +124,14 @@ export class FakeDiscord {
   }
 
   /** An interaction as Discord sends it; its token is known to this server from now on. */
-  interactionOf(type: number, data: Json, more: Json = {}): Json & { id: string; token: string } {
+  interactionOf(
+    type: number,
+    data: Json,
+    more: Json & { channel_id?: string } = {},
+  ): Json & { id: string; token: string } {
     const id = this.snowflake();
     const token = `interaction-token-${id}`;
-    const channelId = String(more['channel_id'] ?? '700000000000000001');
+    const channelId = more.channel_id ?? '700000000000000001';
     this.#tokens.set(token, { id, channelId, open: false });
     return {
       id,

@@ -263,11 +263,13 @@ class DiscordAdapter implements ChannelAdapter {
   /** Over the gateway an interaction is acknowledged by a call of ours. */
   async #acknowledge(update: JsonObject, acceptance: Acceptance, signal: AbortSignal): Promise<void> {
     const { ephemeral } = this.#definition.spec;
+    const { id, token } = update;
     try {
+      if (typeof id !== 'string' || typeof token !== 'string') return;
       await this.#api({
         method: 'POST',
-        path: `/interactions/${String(update['id'])}/${encodeURIComponent(String(update['token']))}/callback`,
-        route: `acknowledging interaction ${String(update['id'])}`,
+        path: `/interactions/${encodeURIComponent(id)}/${encodeURIComponent(token)}/callback`,
+        route: `acknowledging interaction ${id}`,
         body: acknowledgementOf(update, acceptance, { ephemeral }),
         as: 'interaction',
         signal,

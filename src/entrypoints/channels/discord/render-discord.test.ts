@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDiscordMarkdown } from '../../../testing/discord-markdown.ts';
 import { renderDiscord } from './render-discord.ts';
