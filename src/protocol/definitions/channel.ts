@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { discordChannel } from './channels/discord.ts';
 import { telegramChannel } from './channels/telegram.ts';
 import { definitionVersion, metadata } from './metadata.ts';
 
-const channelSpec = z.discriminatedUnion('platform', [telegramChannel]);
+const channelSpec = z.discriminatedUnion('platform', [telegramChannel, discordChannel]);
 
 /** `kind: Channel`. */
 export const channelDefinition = z
