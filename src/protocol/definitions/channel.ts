@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { slackChannel } from './channels/slack.ts';
 import { telegramChannel } from './channels/telegram.ts';
 import { definitionVersion, metadata } from './metadata.ts';
 
-const channelSpec = z.discriminatedUnion('platform', [telegramChannel]);
+const channelSpec = z.discriminatedUnion('platform', [telegramChannel, slackChannel]);
 
 /** `kind: Channel`. */
 export const channelDefinition = z
