@@ -7,6 +7,7 @@ import type { EgressClient } from '../platform/http-client/index.ts';
 export function createDirectEgress(): EgressClient {
   return {
     fetch: globalThis.fetch,
+    openWebSocket: (address) => new WebSocket(address),
     close: () => Promise.resolve(),
     async request({ url, method = 'GET', headers, body, signal, headersTimeoutMs = 30_000 }) {
       const timeout = AbortSignal.timeout(headersTimeoutMs);
