@@ -53,7 +53,8 @@ export function parseSlackMessage(
   if (!parsed.success) return { ignored: 'a message without channel or time' };
   const source = parsed.data;
   const { subtype, channel, ts } = source;
-  if (typeof subtype === 'string' && !written.has(subtype)) return { ignored: `a notice: ${subtype.slice(0, 50)}` };
+  if (typeof subtype === 'string' && !written.has(subtype))
+    return { ignored: `a notice: ${subtype.slice(0, 50)}` };
   if (source.hidden === true) return { ignored: 'a hidden message' };
   const fromBot = isPresent(source.bot_id) || subtype === 'bot_message';
   if (isOwn(source, reader, appId, botUserId)) return { ignored: 'a message of its own' };

@@ -4,7 +4,9 @@ import { splitRuns } from '../markup/split-runs.ts';
 import { plainText, type StyledRun, type TextStyle } from '../markup/styled-run.ts';
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-const escapeLengths = new Map([...'&<>'].map((character) => [character.charCodeAt(0), escapes[character]?.length ?? 1]));
+const escapeLengths = new Map(
+  [...'&<>'].map((character) => [character.charCodeAt(0), escapes[character]?.length ?? 1]),
+);
 /** Shows nothing, and keeps a mark of the text from being read as markup. */
 const zeroWidth = '\u200B';
 const marks = new Set([...'*_~`'].map((character) => character.charCodeAt(0)));
@@ -37,7 +39,8 @@ function costOf(style: TextStyle): number {
   return quote + link + marksOf(style).length * 2 + 2;
 }
 
-function toMrkdwn(runs: readonly StyledRun[]): string {
+function toMrkdwn(source: readonly StyledRun[]): string {
+  const runs = joined(source);
   let text = '';
   for (const [index, run] of runs.entries()) {
     const { style } = run;
@@ -47,20 +50,41 @@ function toMrkdwn(runs: readonly StyledRun[]): string {
       continue;
     }
     if (style.quote === true && (text === '' || text.endsWith('\n'))) text += '> ';
-    text += styled(run, text.at(-1) ?? '', runs[index + 1]?.text[0] ?? '');
+    const shown = styled(run, text.at(-1) ?? '', runs[index + 1]?.text[0] ?? '');
+    text += style.quote === true ? shown.replaceAll('\n', '\n> ') : shown;
   }
   return text;
 }
 
+/** Neighbours in one style as one run: whether a mark is harmless is seen by what stands beside it. */
+function joined(runs: readonly StyledRun[]): readonly StyledRun[] {
+  const whole: StyledRun[] = [];
+  for (const run of runs) {
+    const last = whole.at(-1);
+    const same = last !== undefined && run.style.block === undefined && sameStyle(last.style, run.style);
+    if (same) whole[whole.length - 1] = { text: last.text + run.text, style: run.style };
+    else whole.push(run);
+  }
+  return whole;
+}
+
+function sameStyle(one: TextStyle, other: TextStyle): boolean {
+  const names = ['quote', 'bold', 'italic', 'strike', 'code', 'link', 'block'] as const;
+  return names.every((name) => one[name] === other[name]);
+}
+
 /** A run with its marks. Slack reads a mark only at the edge of a word, so one within a word gets an edge. */
 function styled({ text, style }: StyledRun, before: string, after: string): string {
-  if (style.code === true) return text.includes('`') ? escapeText(text) : around('`', escapeSlack(text), before, after);
-  const outer = /^(\s*)(.*?)(\s*)$/s.exec(text);
-  const [, lead = '', inner = '', trail = ''] = outer ?? [];
+  if (style.code === true)
+    return text.includes('`') ? escapeText(text) : around('`', escapeSlack(text), before, after);
+  const inner = text.trim();
   if (inner === '') return text;
+  const lead = text.slice(0, text.indexOf(inner));
+  const trail = text.slice(lead.length + inner.length);
   const shown =
     style.link === undefined ? escapeText(inner) : `<${linkTarget(style.link)}|${escapeSlack(inner)}>`;
-  const open = marksOf(style);
+  // A mark of the text would end a style of its own kind too early.
+  const open = [...marksOf(style)].filter((mark) => !inner.includes(mark)).join('');
   if (open === '') return lead + shown + trail;
   const close = [...open].toReversed().join('');
   const left = lead === '' && isWord(before) ? zeroWidth : '';

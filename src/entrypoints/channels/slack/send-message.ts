@@ -101,7 +101,7 @@ async function callAsSend(call: () => Promise<string>): Promise<string> {
     return await call();
   } catch (error) {
     if (!(error instanceof SlackApiError)) throw error;
-    const { reason, status, message, retryAfterMs } = error;
+    const { reason, httpStatus: status, message, retryAfterMs } = error;
     if (status === 429 || rateLimits.has(reason)) {
       // Slack counts messages per conversation: others may go on.
       throw new SlackSendError(reason, 'retry', message, {

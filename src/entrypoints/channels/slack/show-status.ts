@@ -4,25 +4,26 @@ import { refusedTokens } from './send-message.ts';
 import { SlackApiError, type SlackApi } from './slack-api.ts';
 
 const callTimeoutMs = 5000;
+/** Refusals that concern the app as a whole, not one thread. */
+const unavailable = new Set(['missing_scope', 'unknown_method', 'method_deprecated', 'feature_not_enabled']);
 
 /**
- * Shows "is thinking…" in a thread, where the app and the conversation allow it. A refusal is remembered for its
- * conversation kind: Slack tells nobody beforehand who may.
+ * Shows a status line in a thread, where Slack lets the app. An app that may not is told so once and asks no more;
+ * outside of threads there is none.
  */
-export function createStatusLine(api: SlackApi): (address: ReplyAddress, signal: AbortSignal) => Promise<void> {
-  let refused = false;
-  return async (address, signal) => {
-    if (refused || address.threadId === undefined) return;
-    const parameters = { channel_id: address.chatId, thread_ts: address.threadId, status: 'is thinking…' };
+export function createStatusLine(
+  api: SlackApi,
+): (address: ReplyAddress, signal: AbortSignal) => Promise<void> {
+  let missing = false;
+  return async ({ chatId, threadId }, signal) => {
+    if (missing || threadId === undefined) return;
+    const parameters = { channel_id: chatId, thread_ts: threadId, status: 'is thinking…' };
     try {
       await api('assistant.threads.setStatus', parameters, { signal, timeoutMs: callTimeoutMs });
     } catch (error) {
       if (!(error instanceof SlackApiError)) throw error;
-      if (error.status === 200 && error.reason !== '' && error.reason !== 'ratelimited') {
-        if (['missing_scope', 'unknown_method', 'method_deprecated', 'feature_not_enabled'].includes(error.reason))
-          refused = true;
-      }
-      throw new SendError('retry', error.message, { unauthorized: refusedTokens.has(error.reason) || refused });
+      missing = unavailable.has(error.reason);
+      throw new SendError('retry', error.message, { unauthorized: refusedTokens.has(error.reason) });
     }
   };
 }

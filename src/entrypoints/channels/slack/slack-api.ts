@@ -11,20 +11,25 @@ const answerSchema = z.looseObject({ ok: z.boolean(), error: z.string().optional
 export class SlackApiError extends AppError {
   /** Slack's word for the refusal, such as `channel_not_found`; empty when there was none. */
   readonly reason: string;
-  /** HTTP status; 0 when there was no answer. */
-  readonly status: number;
+  /** HTTP status of the answer; 0 when there was none. */
+  readonly httpStatus: number;
   readonly retryAfterMs: number | undefined;
   /** May the call have had its effect all the same? */
   readonly mayHaveArrived: boolean;
 
   constructor(
     message: string,
-    options: { reason?: string; status: number; retryAfterMs?: number | undefined; mayHaveArrived?: boolean },
+    options: {
+      reason?: string;
+      httpStatus: number;
+      retryAfterMs?: number | undefined;
+      mayHaveArrived?: boolean;
+    },
   ) {
     super('upstream_error', message);
     this.name = 'SlackApiError';
     this.reason = options.reason ?? '';
-    this.status = options.status;
+    this.httpStatus = options.httpStatus;
     this.retryAfterMs = options.retryAfterMs;
     this.mayHaveArrived = options.mayHaveArrived ?? false;
   }
@@ -82,7 +87,7 @@ export function createSlackApi(deps: {
       if (signal.aborted) throw signal.reason;
       const why = error instanceof Error ? error.message : 'no connection';
       throw new SlackApiError(`Slack did not answer ${method}: ${hide(why)}`, {
-        status: 0,
+        httpStatus: 0,
         mayHaveArrived: mayHaveArrived(error),
       });
     }
@@ -93,7 +98,7 @@ export function createSlackApi(deps: {
     const shown = reason === '' ? `status ${status} and no readable reason` : `"${reason}"`;
     throw new SlackApiError(`Slack answered ${method} with ${hide(shown.slice(0, 200))}`, {
       reason,
-      status,
+      httpStatus: status,
       retryAfterMs,
       mayHaveArrived: halfDone.has(reason) || status === 504 || (status < 300 && reason === ''),
     });

@@ -5,19 +5,12 @@ import { sharedChannelFields } from './shared.ts';
 export const slackChannel = z.strictObject({
   ...sharedChannelFields,
   platform: z.literal('slack').describe('The chat platform.'),
-  botToken: z
-    .string()
-    .min(1)
-    .describe('Bot token (xoxb-…); use ${SLACK_BOT_TOKEN} rather than the value.'),
+  botToken: z.string().min(1).describe('Bot token (xoxb-…); use ${SLACK_BOT_TOKEN} rather than the value.'),
   mode: z
     .enum(['events', 'socket'])
     .default('events')
     .describe('events: Slack calls a public address. socket: a connection out, which needs no address.'),
-  signingSecret: z
-    .string()
-    .min(8)
-    .optional()
-    .describe("The app's signing secret; needed in mode events."),
+  signingSecret: z.string().min(8).optional().describe("The app's signing secret; needed in mode events."),
   appToken: z
     .string()
     .min(1)
