@@ -36,8 +36,6 @@ export interface SlackDelivery {
   readonly body: string;
 }
 
-const ackTimeoutMs = 3000;
-
 /** Slack on loopback for one app: give `apiBase` and the tokens to a channel, let people write, read what was posted. */
 export class FakeSlack {
   readonly botToken = 'xoxb-1111-2222-fake-bot-token';
@@ -54,6 +52,8 @@ export class FakeSlack {
   eventsUrl: string | undefined;
   /** Waits before the repetitions of an event that was not acknowledged. */
   retryDelaysMs: readonly number[] = [0, 60_000, 300_000];
+  /** How long an acknowledgement may take. */
+  ackTimeoutMs = 3000;
   /** Whether a message with a `client_msg_id` that is known is posted once. */
   knowsMessageIds = true;
   readonly #server: Server;
@@ -266,7 +266,7 @@ export class FakeSlack {
         this.#acks.delete(id);
         resolve(answer);
       };
-      const timer = setTimeout(() => finish({ status: 0, body: '' }), ackTimeoutMs);
+      const timer = setTimeout(() => finish({ status: 0, body: '' }), this.ackTimeoutMs);
       this.#acks.set(id, (given) => finish({ status: 200, body: JSON.stringify(given) ?? '' }));
       const retry = { retry_attempt: attempt, retry_reason: attempt === 0 ? '' : 'timeout' };
       const accepts = { accepts_response_payload: kind !== 'events_api' };
@@ -292,7 +292,7 @@ export class FakeSlack {
         method: 'POST',
         headers: { ...headers, ...(attempt === 0 ? {} : retry) },
         body,
-        signal: AbortSignal.any([AbortSignal.timeout(ackTimeoutMs), this.#stopped.signal]),
+        signal: AbortSignal.any([AbortSignal.timeout(this.ackTimeoutMs), this.#stopped.signal]),
       });
       return { status: response.status, body: await response.text() };
     } catch {

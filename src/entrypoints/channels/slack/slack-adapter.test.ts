@@ -260,6 +260,7 @@ describe('the Slack adapter', () => {
     });
 
     it('does not acknowledge what could not be stored', async () => {
+      slack.ackTimeoutMs = 200;
       let refusals = 1;
       const adapter = create(socket(), {
         accept: (message): Promise<Acceptance> => {
