@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/index.ts';
 import type { ChannelHub, ChannelHubDeps } from '../../../src/entrypoints/channels/index.ts';
-import { channelDefinition } from '../../../src/protocol/index.ts';
+import { approvalSpec, channelDefinition } from '../../../src/protocol/index.ts';
 import { FakeSlack, signedSlackHeaders } from '../../../src/testing/channels.ts';
 import { breakable, startChannelGround, type ChannelGround } from './channel-ground.ts';
 
@@ -229,8 +229,17 @@ describe('Slack by the Events API', () => {
   it('asks by buttons and hears who presses them', async () => {
     await startEvents({ access: { groups: 'open', approvers: ['U8'] } });
     ground.executor.answer = async (_message, context) => {
-      const { status } = await context.approve('ask', { kind: 'approval', title: 'Deploy?' });
-      return `it was ${status}`;
+      const subject = { action: 'deploy', arguments: { to: 'production' } };
+      const rules = approvalSpec.parse({});
+      const request = {
+        kind: 'approval',
+        title: 'Deploy?',
+        message: '',
+        subject,
+        answerSchema: null,
+        rules,
+      } as const;
+      return `it was ${(await context.approve('ask', request)).status}`;
     };
     await slack.userSays({ channel: 'C1', text: 'deploy', mention: true });
     const [question] = await slack.waitForMessages(1);

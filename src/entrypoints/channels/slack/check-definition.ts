@@ -6,7 +6,7 @@ export function checkSlackDefinition({ metadata, spec }: ChannelDefinitionOf<'sl
   const refuse = (problem: string): never => {
     throw new AppError('invalid_definition', `channel "${metadata.name}": ${problem}`);
   };
-  if (/^xapp-/.test(spec.botToken))
+  if (spec.botToken.startsWith('xapp-'))
     refuse('spec.botToken is an app-level token; expected the bot token, xoxb-…');
   if (spec.mode === 'events' && spec.signingSecret === undefined) {
     refuse('mode "events" needs spec.signingSecret');

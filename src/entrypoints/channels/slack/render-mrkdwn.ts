@@ -5,11 +5,11 @@ import { plainText, type StyledRun, type TextStyle } from '../markup/styled-run.
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 const escapeLengths = new Map(
-  [...'&<>'].map((character) => [character.charCodeAt(0), escapes[character]?.length ?? 1]),
+  Object.entries(escapes).map(([character, escape]) => [character.charCodeAt(0), escape.length]),
 );
 /** Shows nothing, and keeps a mark of the text from being read as markup. */
 const zeroWidth = '\u200B';
-const marks = new Set([...'*_~`'].map((character) => character.charCodeAt(0)));
+const marks = new Set(['*', '_', '~', '`'].map((character) => character.charCodeAt(0)));
 const address = /https?:\/\/[^\s<>]+/g;
 const fence = '```';
 
@@ -84,20 +84,20 @@ function styled({ text, style }: StyledRun, before: string, after: string): stri
   const shown =
     style.link === undefined ? escapeText(inner) : `<${linkTarget(style.link)}|${escapeSlack(inner)}>`;
   // A mark of the text would end a style of its own kind too early.
-  const open = [...marksOf(style)].filter((mark) => !inner.includes(mark)).join('');
-  if (open === '') return lead + shown + trail;
-  const close = [...open].toReversed().join('');
+  const used = marksOf(style).filter((mark) => !inner.includes(mark));
+  if (used.length === 0) return lead + shown + trail;
   const left = lead === '' && isWord(before) ? zeroWidth : '';
   const right = trail === '' && isWord(after) ? zeroWidth : '';
-  return lead + left + open + shown + close + right + trail;
+  return [lead, left, ...used, shown, ...used.toReversed(), right, trail].join('');
 }
 
 function around(mark: string, text: string, before: string, after: string): string {
   return `${isWord(before) ? zeroWidth : ''}${mark}${text}${mark}${isWord(after) ? zeroWidth : ''}`;
 }
 
-function marksOf({ bold, italic, strike }: TextStyle): string {
-  return `${bold ? '*' : ''}${italic ? '_' : ''}${strike ? '~' : ''}`;
+/** Marks of a style, outermost first. */
+function marksOf({ bold, italic, strike }: TextStyle): readonly string[] {
+  return [...(bold ? ['*'] : []), ...(italic ? ['_'] : []), ...(strike ? ['~'] : [])];
 }
 
 /** Text between addresses has its marks disarmed; addresses stay as they are, or they would lead elsewhere. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
 
 /** What reading an update needs to know of its bot. */
