@@ -188,6 +188,11 @@ export class FakeSlack {
     for (const socket of this.#sockets) socket.sendText(JSON.stringify({ type: 'disconnect', reason }));
   }
 
+  /** Pings every session, as Slack does every few seconds. */
+  pingSockets(): void {
+    for (const socket of this.#sockets) socket.ping();
+  }
+
   /** Breaks every session without a goodbye. */
   cutSockets(): void {
     for (const socket of this.#sockets) socket.cut();

@@ -5,6 +5,8 @@ import { readSlackText } from './read-text.ts';
 import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 const approvalWords = new Set(['approve', 'reject', 'answer']);
+/** Commands that take one word. */
+const choices = new Set(['agent', 'model', 'pair']);
 
 const slash = z.object({
   command: z.string().min(1),
@@ -59,9 +61,9 @@ function commandText(command: string, written: string, known: readonly string[])
   const [first = '', second = '', ...more] = written.split(/\s+/, 4);
   if (first.startsWith('/')) return written;
   const word = first.toLowerCase();
-  // "answer the phone" and "new ideas, please" are words to the agent.
+  // "answer the phone" and "new ideas" are words to the agent.
   const isCommand = approvalWords.has(word)
     ? /^[0-9A-Za-z]{6}$/.test(second) && (word !== 'answer' || /[0-9A-Z]/.test(second))
-    : known.includes(word) && more.length === 0;
+    : known.includes(word) && (second === '' || (choices.has(word) && more.length === 0));
   return isCommand ? `/${written}` : undefined;
 }

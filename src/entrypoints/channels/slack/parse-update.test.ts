@@ -10,7 +10,7 @@ const reader: SlackReader = {
   userId: 'UBOT',
   botId: 'BBOT',
   allowBots: ['BGOOD'],
-  commands: ['help', 'new', 'stop'],
+  commands: ['help', 'new', 'stop', 'agent'],
   nowMs: Date.UTC(2026, 0, 1),
 };
 const parse = (update: unknown, more: Partial<SlackReader> = {}) =>
@@ -193,7 +193,9 @@ describe('an update of Slack', () => {
   it.each([
     ['/agent33', 'stop', 'command', '/stop'],
     ['/agent33', '/new', 'command', '/new'],
-    ['/agent33', 'new ideas for lunch', 'message', 'new ideas for lunch'],
+    ['/agent33', 'new ideas', 'message', 'new ideas'],
+    ['/agent33', 'agent support', 'command', '/agent support'],
+    ['/agent33', 'agent 007 was here', 'message', 'agent 007 was here'],
     ['/agent33', 'approve abc123 looks good', 'command', '/approve abc123 looks good'],
     ['/agent33', 'answer letter from Bob', 'message', 'answer letter from Bob'],
     ['/agent33', '', 'command', '/help'],

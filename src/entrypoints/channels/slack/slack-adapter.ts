@@ -190,7 +190,7 @@ class SlackAdapter implements ChannelAdapter {
     this.#egress ??= this.#context.createEgress({
       allowPrivate: this.#context.allowPrivate,
       // Sessions of Socket Mode live on hosts of their own.
-      hosts: /(?:^|\.)slack\.com$/.test(hostname) ? ['slack.com', '*.slack.com'] : [hostname],
+      hosts: /[a-z]/i.test(hostname) ? [hostname, `*.${hostname}`] : [hostname],
       maxBodyBytes: maxAnswerBytes,
     });
     return this.#egress;

@@ -6,6 +6,8 @@ import { watchPings } from './watch-pings.ts';
 
 const helloTimeoutMs = 15_000;
 const closeTimeoutMs = 1000;
+/** An event that takes longer is left to Slack to send again. */
+const drainTimeoutMs = 5000;
 const lookEveryMs = 15_000;
 /** Slack pings every few seconds: after so much silence the line is dead. */
 const longestSilenceMs = 60_000;
@@ -80,7 +82,10 @@ export class SocketSession {
   /** Ends what is under way, then the connection, so that Slack sends it nothing more. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#work;
+    const drained = Promise.withResolvers<void>();
+    const cancelDrain = this.#deps.clock.after(drainTimeoutMs, () => drained.resolve());
+    await Promise.race([this.#work, drained.promise]);
+    cancelDrain();
     for (const cancel of this.#cancels.splice(0)) cancel();
     if (this.#socket.readyState !== WebSocket.CLOSED) {
       this.#socket.close(1000);
