@@ -143,7 +143,7 @@ export function createEgressClient(
     openWebSocket: (address) => {
       if (!/^wss?:/i.test(address)) throw new AppError('invalid_request', 'expected a ws: or wss: address');
       checkedUrl(address.replace(/^ws/i, 'http'), hosts);
-      return new UndiciWebSocket(address, { dispatcher: agent }) as unknown as WebSocket;
+      return new UndiciWebSocket(address, { dispatcher: agent });
     },
     close: async () => {
       const destroyed = agent.destroy();

@@ -7,7 +7,7 @@ export async function callAsSend<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     if (!(error instanceof DiscordApiError)) throw error;
-    const { status, message, retryAfterMs, isGlobal } = error;
+    const { errorStatus: status, message, retryAfterMs, isGlobal } = error;
     if (status === 0) throw new SendError(error.mayHaveArrived ? 'ambiguous' : 'retry', message);
     if (status === 429) {
       throw new SendError('retry', message, {

@@ -248,7 +248,11 @@ class DiscordAdapter implements ChannelAdapter {
     }
     if (name !== 'MESSAGE_CREATE') return false;
     const { access } = this.#definition.spec;
-    if (access.groups === 'allowlist' && typeof data['guild_id'] === 'string' && typeof data['channel_id'] === 'string')
+    if (
+      access.groups === 'allowlist' &&
+      typeof data['guild_id'] === 'string' &&
+      typeof data['channel_id'] === 'string'
+    )
       await this.#threads.learn(data['channel_id'], signal);
     const { outcome, afterAck } = await this.#accept(event);
     // Not waited for: a slow courtesy must not hold up the next messages.
@@ -259,11 +263,13 @@ class DiscordAdapter implements ChannelAdapter {
   /** Over the gateway an interaction is acknowledged by a call of ours. */
   async #acknowledge(update: JsonObject, acceptance: Acceptance, signal: AbortSignal): Promise<void> {
     const { ephemeral } = this.#definition.spec;
+    const { id, token } = update;
     try {
+      if (typeof id !== 'string' || typeof token !== 'string') return;
       await this.#api({
         method: 'POST',
-        path: `/interactions/${String(update['id'])}/${encodeURIComponent(String(update['token']))}/callback`,
-        route: `acknowledging interaction ${String(update['id'])}`,
+        path: `/interactions/${encodeURIComponent(id)}/${encodeURIComponent(token)}/callback`,
+        route: `acknowledging interaction ${id}`,
         body: acknowledgementOf(update, acceptance, { ephemeral }),
         as: 'interaction',
         signal,
@@ -279,7 +285,9 @@ class DiscordAdapter implements ChannelAdapter {
     const { clock, state, logger, onStatus, commands } = this.#context;
     const { spec } = this.#definition;
     const sweep = (): void => {
-      this.#replies.forgetOld().catch((error: unknown) => logger.warn({ error }, 'old interactions were kept'));
+      this.#replies
+        .forgetOld()
+        .catch((error: unknown) => logger.warn({ error }, 'old interactions were kept'));
     };
     const cancelSweep = clock.every(sweepMs, sweep);
     try {
@@ -328,7 +336,7 @@ class DiscordAdapter implements ChannelAdapter {
 }
 
 function describeFatal(error: unknown): string {
-  if (error instanceof DiscordApiError && error.status === 401)
+  if (error instanceof DiscordApiError && error.errorStatus === 401)
     return `${error.message}. Check spec.token: the developer portal makes a new one under Bot.`;
   return error instanceof AppError ? error.message : 'an unexpected fault ended the channel; see the log';
 }

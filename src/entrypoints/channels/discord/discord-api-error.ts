@@ -3,7 +3,7 @@ import { AppError } from '../../../base/index.ts';
 /** A call that Discord refused or that got no readable answer. No token is in any of its texts. */
 export class DiscordApiError extends AppError {
   /** HTTP status of the refusal; 0 when there was no answer. */
-  readonly status: number;
+  readonly errorStatus: number;
   /** Discord's own number of what is wrong, such as 10015; 0 when it gave none. */
   readonly number: number;
   readonly retryAfterMs: number | undefined;
@@ -24,7 +24,7 @@ export class DiscordApiError extends AppError {
   ) {
     super('upstream_error', message);
     this.name = 'DiscordApiError';
-    this.status = options.status;
+    this.errorStatus = options.status;
     this.number = options.number ?? 0;
     this.retryAfterMs = options.retryAfterMs;
     this.isGlobal = options.isGlobal ?? false;

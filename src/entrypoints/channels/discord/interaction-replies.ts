@@ -86,7 +86,14 @@ export class InteractionReplies {
     const channelId = interaction.ephemeral
       ? await openDirectChannel(this.#deps.api, interaction.userId, answer.signal)
       : answer.channelId;
-    return this.#toChannel(answer, channelId, key);
+    try {
+      return await this.#toChannel(answer, channelId, key);
+    } catch (error) {
+      // Commands can be installed without the bot: then the token is the only way.
+      const isBarred = error instanceof DiscordApiError && [403, 404].includes(error.errorStatus);
+      if (!isBarred || ageMs >= tokenLifeMs) throw error;
+      return this.#followUp(answer, interaction);
+    }
   }
 
   async #read(id: string): Promise<{ interaction: StoredInteraction; ageMs: number } | undefined> {
@@ -158,5 +165,8 @@ export class InteractionReplies {
 /** Discord knows neither the deferred reply nor the token, or no longer. */
 function isGone(error: unknown): boolean {
   if (!(error instanceof DiscordApiError)) return false;
-  return (error.status === 404 && (unknown.has(error.number) || error.number === 0)) || error.number === 50_027;
+  return (
+    (error.errorStatus === 404 && (unknown.has(error.number) || error.number === 0)) ||
+    error.number === 50_027
+  );
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type Clock, type Logger } from '../../../base/index.ts';
-import type { DiscordChannelSpec } from '../../../protocol/index.ts';
+import type { ChannelDefinitionOf } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type { ChannelStatus } from '../channel-adapter.ts';
 import type { DiscordApi } from './discord-api.ts';
@@ -21,7 +21,7 @@ export interface IntroduceDeps {
   readonly api: DiscordApi;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly spec: DiscordChannelSpec;
+  readonly spec: ChannelDefinitionOf<'discord'>['spec'];
   readonly onStatus: (status: ChannelStatus, error?: string) => void;
 }
 
@@ -34,7 +34,8 @@ export async function introduce(deps: IntroduceDeps, signal: AbortSignal): Promi
     try {
       return await compare(deps, signal);
     } catch (error) {
-      if (signal.aborted || !(error instanceof DiscordApiError) || [401, 403].includes(error.status)) throw error;
+      if (signal.aborted || !(error instanceof DiscordApiError) || [401, 403].includes(error.errorStatus))
+        throw error;
       deps.onStatus('connecting', error.message);
       deps.logger.warn({ reason: error.message, attempt }, 'connecting failed and will be tried again');
       const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
@@ -69,8 +70,11 @@ async function compare({ api, logger, spec }: IntroduceDeps, signal: AbortSignal
   }
   const hasEndpoint = typeof endpoint === 'string' && endpoint !== '';
   if (spec.mode === 'gateway' && hasEndpoint)
-    logger.warn('commands and buttons go to the interactions endpoint URL of the application, not to this channel');
+    logger.warn(
+      {},
+      'commands and buttons go to the interactions endpoint URL of the application, not to this channel',
+    );
   if (spec.mode !== 'gateway' && !hasEndpoint)
-    logger.warn('the application has no interactions endpoint URL yet: enter it in the developer portal');
+    logger.warn({}, 'the application has no interactions endpoint URL yet: enter it in the developer portal');
   return bot?.id ?? id;
 }

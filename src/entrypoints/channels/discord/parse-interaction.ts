@@ -57,9 +57,7 @@ interface Deed {
 
 /** True for what Discord sends as an interaction, whatever its type. */
 export function isInteraction(update: unknown): update is JsonObject {
-  return (
-    isJsonObject(update) && typeof update['type'] === 'number' && typeof update['token'] === 'string'
-  );
+  return isJsonObject(update) && typeof update['type'] === 'number' && typeof update['token'] === 'string';
 }
 
 /** An interaction as a message of the pipeline: commands with their options as `name=value`. Never throws. */

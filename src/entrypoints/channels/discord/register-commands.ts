@@ -63,7 +63,10 @@ function slashCommands(commands: readonly ChatCommand[]): JsonObject[] {
       command(name, description, argument === undefined ? [] : [text(argument, argument, false)]),
     ),
     ...decisions.map(({ name, description, more, needsMore }) =>
-      command(name, description, [text('code', 'The code in the question', true), text(more, more, needsMore)]),
+      command(name, description, [
+        text('code', 'The code in the question', true),
+        text(more, more, needsMore),
+      ]),
     ),
   ];
 }

@@ -95,5 +95,7 @@ function escapedWords(text: string): string {
 }
 
 function linkAddress(link: string): string {
-  return link.replaceAll(/[()\s]/g, (character) => encodeURIComponent(character).replace('(', '%28').replace(')', '%29'));
+  return link.replaceAll(/[()\s]/g, (character) =>
+    encodeURIComponent(character).replace('(', '%28').replace(')', '%29'),
+  );
 }

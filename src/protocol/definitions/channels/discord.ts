@@ -45,5 +45,3 @@ export const discordChannel = z.strictObject({
     .optional()
     .describe('Address of the gateway (wss://…); Discord is asked for it when left out.'),
 });
-
-export type DiscordChannelSpec = z.output<typeof discordChannel>;

@@ -5,8 +5,7 @@ const fatal: Readonly<Record<number, string>> = {
   4011: 'the bot is in more servers than one connection may serve',
   4012: 'Discord no longer knows this version of the gateway',
   4013: 'Discord does not know one of the intents',
-  4014:
-    'an intent is not switched on. Switch on "Message Content Intent" in the developer portal under Bot, or take messageContent out of spec.intents',
+  4014: 'an intent is not switched on. Switch on "Message Content Intent" in the developer portal under Bot, or take messageContent out of spec.intents',
 };
 /** Codes after which a session is over. 1000 and 1001 end it too, where the other side says them. */
 const sessionOver = new Set([1000, 1001, 4003, 4007, 4009]);

@@ -1,4 +1,10 @@
-import { tryParseJson, isJsonObject, type Clock, type JsonObject, type Logger } from '../../../../base/index.ts';
+import {
+  tryParseJson,
+  isJsonObject,
+  type Clock,
+  type JsonObject,
+  type Logger,
+} from '../../../../base/index.ts';
 import { readCloseCode } from './close-codes.ts';
 import {
   gatewayFrame,

@@ -24,7 +24,12 @@ export const operations = {
 } as const;
 
 /** Bits of the intents by their names in a definition. */
-export const intentBits = { guilds: 1, guildMessages: 512, directMessages: 4096, messageContent: 32_768 } as const;
+export const intentBits = {
+  guilds: 1,
+  guildMessages: 512,
+  directMessages: 4096,
+  messageContent: 32_768,
+} as const;
 
 /** What going on after a break takes. Events up to `seq` are durable. */
 export const gatewaySession = z.object({

@@ -77,7 +77,7 @@ export async function runGateway(deps: GatewayDeps, signal: AbortSignal): Promis
 
 /** True for refusals that no repetition heals. */
 function isFatal(error: unknown): boolean {
-  if (error instanceof DiscordApiError) return error.status === 401 || error.status === 403;
+  if (error instanceof DiscordApiError) return error.errorStatus === 401 || error.errorStatus === 403;
   return error instanceof AppError && error.code === 'invalid_definition';
 }
 
