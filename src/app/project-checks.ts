@@ -1,5 +1,5 @@
 import type { ToolRegistry } from '../capabilities/tools/index.ts';
-import { builtinSensorConfigs, checkSchedule, checkRoutes, checkSensor } from '../engine/automation/index.ts';
+import { builtinSensorConfigs, checkSchedule, checkSensor } from '../engine/automation/index.ts';
 import type { DefinitionCheck, ReferenceCheck } from '../engine/definitions/index.ts';
 import type { Expressions } from '../engine/expressions/index.ts';
 import { checkRoutes } from '../engine/routing/index.ts';
