@@ -19,7 +19,12 @@ export function createProjectChecks(catalogue: {
 }): ProjectChecks {
   const { tools } = catalogue;
   return {
-    checks: [createWorkflowCheck(catalogue), checkSchedule, checkRoutes, checkSensor(() => builtinSensorConfigs)],
+    checks: [
+      createWorkflowCheck(catalogue),
+      checkSchedule,
+      checkRoutes,
+      checkSensor(() => builtinSensorConfigs),
+    ],
     references: [createReferenceCheck({ tools: () => tools.listAll().map((tool) => tool.name) })],
   };
 }

@@ -140,7 +140,9 @@ describe('order', () => {
         const highest = Math.max(...fits.map(({ spec }) => spec.priority));
         const expected = fits.find(({ spec }) => spec.priority === highest)?.metadata.name;
         const shuffled = routes.toSorted((one, two) =>
-          (one.metadata.name.charCodeAt(2) * seed) % 7 < (two.metadata.name.charCodeAt(2) * seed) % 7 ? -1 : 1,
+          (one.metadata.name.charCodeAt(2) * seed) % 7 < (two.metadata.name.charCodeAt(2) * seed) % 7
+            ? -1
+            : 1,
         );
         const router = routerOf(shuffled);
         const decision = router.decide(given);

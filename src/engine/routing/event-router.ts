@@ -1,10 +1,5 @@
 import { AppError, type Logger } from '../../base/index.ts';
-import type {
-  ChannelDefinition,
-  RouteDefinition,
-  RoutingDefaults,
-  RunTarget,
-} from '../../protocol/index.ts';
+import type { ChannelDefinition, RouteDefinition, RoutingDefaults, RunTarget } from '../../protocol/index.ts';
 import { compileRule, targetOfRule, type CompiledRule } from './compile-rule.ts';
 import type { ConsideredRule, RouteDecision, RoutedEvent, RouteExplanation } from './routed-event.ts';
 

@@ -47,7 +47,8 @@ const priority = z
   .default(0)
   .describe('Rules with a higher one are tried first.');
 
-const hasOneTarget = (rule: object): boolean => Object.keys(rule).filter((key) => key in targets).length === 1;
+const hasOneTarget = (rule: object): boolean =>
+  Object.keys(rule).filter((key) => key in targets).length === 1;
 const oneTarget = 'expected exactly one of agent, team, workflow';
 
 /** A rule within a channel's own definition. */

@@ -29,7 +29,9 @@ beforeEach(async () => {
 });
 
 const others = (code: string, count: number): string[] =>
-  Array.from({ length: count }, (_, index) => String((Number(code) + index + 1) % 1_000_000).padStart(6, '0'));
+  Array.from({ length: count }, (_, index) =>
+    String((Number(code) + index + 1) % 1_000_000).padStart(6, '0'),
+  );
 
 describe('a code', () => {
   it('has six digits, is kept only as HMAC, and works once for its user', async () => {

@@ -32,7 +32,9 @@ export const channelAccess = z
       .min(0)
       .max(50)
       .default(0)
-      .describe('In groups: so many unaddressed messages are kept and shown to the agent with the next turn.'),
+      .describe(
+        'In groups: so many unaddressed messages are kept and shown to the agent with the next turn.',
+      ),
     bots: z
       .array(z.string())
       .default([])
@@ -93,9 +95,7 @@ export const sharedChannelFields = {
   quiet: durationMs
     .default(500)
     .describe('collect: nothing more has to come for this long before those waiting become a turn.'),
-  debounce: durationMs
-    .default(0)
-    .describe('Waits this long for more also when no answer is in progress.'),
+  debounce: durationMs.default(0).describe('Waits this long for more also when no answer is in progress.'),
   access: channelAccess,
   typing: z.boolean().default(true).describe('Show "typing" while the agent works.'),
 };
