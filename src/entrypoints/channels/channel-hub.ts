@@ -67,6 +67,8 @@ export interface ChannelView {
   readonly agent: string;
   readonly mode: string;
   readonly accountId: string | null;
+  /** Where its platform calls: a path of this server, and the public address where the definition has one. */
+  readonly webhook: { readonly path: string; readonly url: string | null };
   readonly status: ChannelStatus;
   readonly error: string | null;
   readonly lastInAt: string | null;
@@ -156,6 +158,7 @@ export class ChannelHub implements Service {
         agent: definition.spec.agent,
         mode: definition.spec.mode,
         accountId: adapter?.accountId ?? null,
+        webhook: webhookOf(definition),
         status,
         error,
         lastInAt: at(lastInAt),
@@ -331,6 +334,15 @@ export class ChannelHub implements Service {
       );
     }
   }
+}
+
+function webhookOf({ spec, metadata }: ChannelDefinition): ChannelView['webhook'] {
+  const path = `/webhooks/${spec.platform}/${metadata.name}`;
+  const given = 'webhook' in spec ? spec.webhook?.url : undefined;
+  if (given === undefined) return { path, url: null };
+  const url = new URL(given);
+  if (url.pathname === '/') url.pathname = path;
+  return { path, url: url.href };
 }
 
 /** Channels over the given parts; `apply` tells which. */

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => ground.close());
 
 const texts = (): readonly string[] => ground.telegram.messages.map((message) => message.text);
-const says = (text: string, userId = 7, extra: object = {}): number =>
+const says = (text: string, userId = 7, extra: Readonly<Record<string, unknown>> = {}): number =>
   ground.telegram.userSays({ chatId: userId, text, extra });
 const rows = async (table: 'chat_messages' | 'inbox' | 'outbox'): Promise<number> => {
   const row = await ground.storage.db
