@@ -11,11 +11,11 @@ export async function awaitAnswer(
   clock: Clock,
   subject: string,
   options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
-  begin: (resolve: (answer: Json) => void, reject: (error: Error) => void) => (() => void) | void,
+  begin: (resolve: (answer: Json) => void, reject: (error: Error) => void) => () => void,
 ): Promise<Json> {
   const { timeoutMs = requestTimeoutMs, signal: parent } = options;
   const { signal, clear } = withDeadline(clock, timeoutMs, parent);
-  let tidy: (() => void) | void = undefined;
+  const begun: (() => void)[] = [];
   try {
     return await new Promise<Json>((resolve, reject) => {
       const onAbort = (): void => {
@@ -25,10 +25,10 @@ export async function awaitAnswer(
       };
       if (signal.aborted) onAbort();
       signal.addEventListener('abort', onAbort, { once: true });
-      tidy = begin(resolve, reject);
+      begun.push(begin(resolve, reject));
     });
   } finally {
-    tidy?.();
+    for (const tidy of begun) tidy();
     clear();
   }
 }

@@ -63,6 +63,7 @@ export class InProcessBus implements MessageBus {
       Promise.resolve()
         .then(() => responder.handler(payload, { subject }))
         .then(resolve, (error: unknown) => reject(toAppError(error)));
+      return () => {};
     });
   }
 

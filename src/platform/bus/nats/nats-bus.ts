@@ -84,6 +84,7 @@ export class NatsBus implements MessageBus {
             reject(new AppError('not_found', `nobody answers on "${subject}"`));
           else reject(unavailable(error));
         });
+      return () => {};
     });
   }
 

@@ -1,7 +1,8 @@
-import type { ConsumerMessages, JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
-import { withDeadline, type Clock } from '../../../base/index.ts';
+import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import type { Clock } from '../../../base/index.ts';
 import type { ConsumeOptions, StreamEntry } from '../event-streams.ts';
 import type { StreamSource } from '../streams/stream-source.ts';
+import { MessagePump } from './message-pump.ts';
 import { unavailable } from './nats-connection.ts';
 import { purgeStream } from './purge-stream.ts';
 
@@ -27,9 +28,7 @@ export class NatsStreamSource implements StreamSource {
   readonly #parts: SourceParts;
   readonly #held = new Map<string, JsMsg>();
   #name = '';
-  #messages: ConsumerMessages | undefined;
-  #iterator: AsyncIterator<JsMsg> | undefined;
-  #next: Promise<IteratorResult<JsMsg, unknown>> | undefined;
+  #pump: MessagePump | undefined;
   #acknowledged = 0;
 
   constructor(parts: SourceParts) {
@@ -37,7 +36,7 @@ export class NatsStreamSource implements StreamSource {
   }
 
   async open(): Promise<void> {
-    const { group, options, make, live } = this.#parts;
+    const { clock, group, options, make, live } = this.#parts;
     await this.close();
     try {
       this.#name = await make();
@@ -52,12 +51,12 @@ export class NatsStreamSource implements StreamSource {
         max_deliver: -1,
       });
       const consumer = await streams.consumers.get(this.#name, group);
-      this.#messages = await consumer.consume({
+      const messages = await consumer.consume({
         max_messages: batch,
         expires: pullMs,
         abort_on_missing_resource: true,
       });
-      this.#iterator = this.#messages[Symbol.asyncIterator]();
+      this.#pump = new MessagePump(clock, messages, batch);
     } catch (error) {
       throw unavailable(error);
     }
@@ -65,16 +64,9 @@ export class NatsStreamSource implements StreamSource {
 
   async read(limit: number, signal: AbortSignal): Promise<readonly StreamEntry[]> {
     this.#parts.live();
-    const entries: StreamEntry[] = [];
-    const first = await this.#take(signal);
-    if (first === undefined) return entries;
-    entries.push(this.#hold(first));
-    while (entries.length < limit && (this.#messages?.getPending() ?? 0) > 0) {
-      const more = await this.#take(signal);
-      if (more === undefined) break;
-      entries.push(this.#hold(more));
-    }
-    return entries;
+    if (this.#pump === undefined) throw unavailable();
+    const messages = await this.#pump.take(limit, waitMs, signal);
+    return messages.map((message) => this.#hold(message));
   }
 
   async acknowledge(entries: readonly StreamEntry[]): Promise<void> {
@@ -95,43 +87,11 @@ export class NatsStreamSource implements StreamSource {
   }
 
   async close(): Promise<void> {
-    const messages = this.#messages;
-    this.#messages = undefined;
-    for (const message of this.#held.values()) message.nak();
+    // Given back while its own request is open, it would come here again and be lost for a while.
+    const unread = (await this.#pump?.close()) ?? [];
+    this.#pump = undefined;
+    for (const message of [...this.#held.values(), ...unread]) message.nak();
     this.#held.clear();
-    if (messages === undefined) return;
-    // What has come and was not read goes back too.
-    while (messages.getPending() > 0) {
-      const unread = await this.#iterator?.next().catch(() => undefined);
-      if (unread === undefined || unread.done === true) break;
-      unread.value.nak();
-    }
-    this.#next = undefined;
-    messages.stop();
-  }
-
-  /** The next message; `undefined` when none came for a while. Asks once, and goes on waiting for it the next time. */
-  async #take(signal: AbortSignal): Promise<JsMsg | undefined> {
-    const iterator = this.#iterator;
-    if (iterator === undefined) throw unavailable();
-    const deadline = withDeadline(this.#parts.clock, waitMs, signal);
-    const late = new Promise<'late'>((resolve) => {
-      if (deadline.signal.aborted) resolve('late');
-      deadline.signal.addEventListener('abort', () => resolve('late'), { once: true });
-    });
-    try {
-      this.#next ??= iterator.next();
-      const outcome = await Promise.race([this.#next, late]);
-      if (outcome === 'late') return undefined;
-      this.#next = undefined;
-      if (outcome.done === true) throw unavailable();
-      return outcome.value;
-    } catch (error) {
-      this.#next = undefined;
-      throw unavailable(error);
-    } finally {
-      deadline.clear();
-    }
   }
 
   #hold(message: JsMsg): StreamEntry {

@@ -40,12 +40,12 @@ export class NatsStreams extends StreamSet {
   /** Error: `invalid_config` without JetStream. */
   protected async open(): Promise<void> {
     await this.#line.start();
-    const { jetstream, jetstreamManager, JetStreamNotEnabled } = await import('@nats-io/jetstream');
+    const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
     try {
       this.#manager = await jetstreamManager(this.#line.connection);
     } catch (error) {
       await this.#line.stop();
-      throw error instanceof JetStreamNotEnabled
+      throw error instanceof Error && error.name === 'JetStreamNotEnabled'
         ? new AppError('invalid_config', noJetStream)
         : unavailable(error);
     }

@@ -10,6 +10,7 @@ import { pauseMs } from '../pause.ts';
 import type { StreamSource } from './stream-source.ts';
 
 const drainMs = 5000;
+const notYet = 'The stream is being opened.';
 const defaultBatch = 100;
 const defaultAttempts = 5;
 const defaultClaimAfterMs = 60_000;
@@ -32,7 +33,7 @@ export class StreamReader implements StreamConsumer {
   readonly #stopping = new AbortController();
   readonly #working = new AbortController();
   readonly #ended: Promise<void>;
-  #fault: string | undefined;
+  #fault: string | undefined = notYet;
 
   constructor(deps: StreamReaderDeps) {
     this.#deps = deps;
@@ -57,7 +58,7 @@ export class StreamReader implements StreamConsumer {
     for (let failures = 0; !this.#stopped;) {
       try {
         await source.open(this.#stopping.signal);
-        if (this.#fault !== undefined) logger.info({}, 'the stream is read again');
+        if (this.#fault !== undefined && this.#fault !== notYet) logger.info({}, 'the stream is read again');
         this.#fault = undefined;
         for (;;) {
           const entries = await source.read(this.#deps.options.batch ?? defaultBatch, this.#stopping.signal);
@@ -68,7 +69,8 @@ export class StreamReader implements StreamConsumer {
       } catch (error) {
         if (this.#stopped) break;
         failures += 1;
-        if (this.#fault === undefined) logger.warn({ error }, 'the stream cannot be read; it is tried again');
+        if (this.#fault === undefined || this.#fault === notYet)
+          logger.warn({ error }, 'the stream cannot be read; it is tried again');
         this.#fault = error instanceof AppError ? error.message : 'The stream cannot be read.';
         await clock.sleep(pauseMs(failures), { signal: this.#stopping.signal }).catch(() => {});
       }
