@@ -19,3 +19,12 @@ it.each([
   expect(openAIStatus(error)).toBe(told);
   expect(toOpenAIError(error).error['code']).toBe(shown);
 });
+
+it('says of a model that nobody has that it does not exist', () => {
+  const error = new AppError('model_unavailable', 'no', { details: { unknownModel: 'x' } });
+  expect(openAIStatus(error)).toBe(404);
+  expect(toOpenAIError(error).error).toMatchObject({
+    code: 'model_not_found',
+    type: 'invalid_request_error',
+  });
+});

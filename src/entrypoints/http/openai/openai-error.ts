@@ -32,6 +32,7 @@ const notOffered: ReadonlySet<unknown> = new Set([405, 410, 501]);
 /** The status of an error: that of the upstream where it refused what the client wrote. */
 export function openAIStatus({ code, details, status }: AppError): number {
   const upstream = details?.['status'];
+  if (details?.['unknownModel'] !== undefined) return 404;
   if (code !== 'model_rejected') return status;
   return notOffered.has(upstream) ? 400 : passedStatuses.has(upstream) ? Number(upstream) : status;
 }
@@ -42,7 +43,8 @@ export function toOpenAIError(error: AppError): { readonly error: JsonObject } {
   const status = openAIStatus(error);
   const [issue] = Array.isArray(details['issues']) ? (details['issues'] as readonly Issue[]) : [];
   const param = details['param'] ?? issue?.path;
-  const missing = error.code === 'model_rejected' && status === 404 ? 'model_not_found' : undefined;
+  const isUnknown = error.code === 'model_rejected' || details['unknownModel'] !== undefined;
+  const missing = isUnknown && status === 404 ? 'model_not_found' : undefined;
   const upstreamCode = passedStatuses.has(status) ? details['upstreamCode'] : undefined;
   const code = details['openaiCode'] ?? upstreamCode ?? missing ?? knownCodes[error.code];
   return {
