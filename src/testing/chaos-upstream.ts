@@ -194,7 +194,8 @@ export class ChaosUpstream {
       return;
     }
     const last = (body['messages'] as readonly Json[]).at(-1);
-    const question = isJsonObject(last) ? String(last['content']) : '';
+    const content = isJsonObject(last) ? last['content'] : undefined;
+    const question = typeof content === 'string' ? content : '';
     const index = this.calls.length;
     const fault = this.fault({ index, question });
     const call: ChaosCall = {
