@@ -19,8 +19,8 @@ export type ChaosFault =
   | { readonly kind: 'pieces'; readonly size: number | (() => number) }
   /** No fault: a text of so many bytes in one event. */
   | { readonly kind: 'huge'; readonly bytes: number }
-  /** No fault: events without end, as fast as they are taken, or one each `everyMs`. */
-  | { readonly kind: 'endless'; readonly everyMs?: number };
+  /** No fault: events without end, as fast as they are taken. */
+  | { readonly kind: 'endless' };
 
 /** A call as the upstream saw it. */
 export interface ChaosCall {
@@ -194,7 +194,8 @@ export class ChaosUpstream {
       return;
     }
     const last = (body['messages'] as readonly Json[]).at(-1);
-    const question = isJsonObject(last) ? String(last['content']) : '';
+    const content = isJsonObject(last) ? last['content'] : undefined;
+    const question = typeof content === 'string' ? content : '';
     const index = this.calls.length;
     const fault = this.fault({ index, question });
     const call: ChaosCall = {
@@ -246,7 +247,7 @@ export class ChaosUpstream {
       ...(fault?.kind === 'huge' ? ['x'.repeat(fault.bytes)] : []),
     ];
     const body = Buffer.from(fault?.kind === 'wrong-type' ? html : bodyOf(this.#dialect, call.stream, words));
-    if (fault?.kind === 'endless') return this.#endless(call, fault.everyMs, response);
+    if (fault?.kind === 'endless') return this.#endless(call, response);
     if (fault !== undefined && 'after' in fault) return this.#broken(call, fault, body, response);
     const size = fault?.kind === 'pieces' ? fault.size : body.length;
     for (let at = 0; at < body.length;) {
@@ -277,19 +278,11 @@ export class ChaosUpstream {
     response.destroy();
   }
 
-  async #endless(call: ChaosCall, everyMs: number | undefined, response: ServerResponse): Promise<void> {
-    const words = wordsOf(call.question, call.nonce);
-    const event = openAiEvent({ content: everyMs === undefined ? 'x'.repeat(60_000) : 'more ' });
-    if (
-      !(await this.#write(
-        call,
-        response,
-        Buffer.from(words.map((content) => openAiEvent({ content })).join('')),
-      ))
-    )
-      return;
-    while (await this.#write(call, response, Buffer.from(event)))
-      if (everyMs !== undefined) await this.#wait(everyMs);
+  async #endless(call: ChaosCall, response: ServerResponse): Promise<void> {
+    const opening = wordsOf(call.question, call.nonce).map((content) => openAiEvent({ content }));
+    const event = Buffer.from(openAiEvent({ content: 'x'.repeat(60_000) }));
+    let open = await this.#write(call, response, Buffer.from(opening.join('')));
+    while (open) open = await this.#write(call, response, event);
   }
 
   /** Writes as fast as it is taken; false once the other side has gone. */

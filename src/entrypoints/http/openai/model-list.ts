@@ -63,10 +63,13 @@ export function createModelList(deps: RouteDeps): ModelList {
       // A pattern is no name that can be asked for.
       const listed = [...groups.keys(), ...aliases.keys()].filter((name) => !name.includes('*'));
       const taken = new Set(listed);
+      const isPermitted = await deps.gateway.permitted(scope);
       return [
-        ...listed.map((id) => entry(id, 'agent33', startedAt)),
+        ...listed.filter(isPermitted).map((id) => entry(id, 'agent33', startedAt)),
         ...agents.filter(({ id }) => !taken.has(id)),
-        ...direct.map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt)),
+        ...direct
+          .map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt))
+          .filter(({ id }) => isPermitted(id)),
       ];
     },
     async get(scope, id, signal) {

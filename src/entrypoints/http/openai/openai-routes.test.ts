@@ -67,6 +67,9 @@ describe('the openai client', () => {
     };
     expect(await ids('key-models:read')).toEqual(['chat', 'quick', ...agents, 'fake/fast']);
     for (const id of ['chat', 'quick']) expect((await client.models.retrieve(id)).id).toBe(id);
+    for (const id of ['quick', 'fake/fast']) ground.gateway.forbidden.add(id);
+    expect(await ids('key-models:read')).toEqual(['chat', ...agents]);
+    ground.gateway.forbidden.clear();
     // Whatever the router would send to a provider is not for that a model: who offers it?
     const { resolve } = ground.models;
     ground.models.resolve = () => ({ provider: {} as never, model: 'x', id: 'fake/x' });
@@ -81,6 +84,12 @@ describe('the openai client', () => {
       throw new AppError('model_unavailable', 'Ollama is not connected.', { retryable: false });
     };
     expect(await failure(client.models.retrieve('gone'))).toMatchObject({ status: 404 });
+    const ask = () => client.chat.completions.create({ model: 'gone', messages: user('hi') });
+    expect(await failure(ask())).toMatchObject({ status: 503 });
+    ground.models.resolve = () => {
+      throw new AppError('model_unavailable', 'Nobody has it.', { details: { unknownModel: 'gone' } });
+    };
+    expect(await failure(ask())).toMatchObject({ status: 404, code: 'model_not_found' });
     ground.models.resolve = resolve;
     ground.gateway.models = models;
   });
