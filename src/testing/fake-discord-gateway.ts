@@ -21,7 +21,6 @@ export class FakeDiscordGateway {
   readonly closeNext: number[] = [];
   heartbeatMs = 41_250;
   answersHeartbeats = true;
-  /** Calls of each client while it was connected. */
   readonly #sessions: Session[] = [];
   readonly #sockets = new Set<FakeSocket>();
   readonly #bot: { readonly id: string; readonly token: string };

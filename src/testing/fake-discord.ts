@@ -50,6 +50,7 @@ export class FakeDiscord {
     { id: string; channelId: string; open: boolean; original?: DiscordMessage }
   >();
   readonly #watchers = new Set<() => void>();
+  readonly #deferredFlags = new Map<string, Json>();
   #next = 1n;
 
   private constructor() {
@@ -326,8 +327,6 @@ export class FakeDiscord {
     }
     this.#look();
   }
-
-  readonly #deferredFlags = new Map<string, Json>();
 
   #editOriginal(token: string, body: Json): Answer {
     const known = this.#tokens.get(token);

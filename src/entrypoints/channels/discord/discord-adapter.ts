@@ -146,9 +146,9 @@ class DiscordAdapter implements ChannelAdapter {
       ownCommands: this.#ownCommands,
       parentOf: (channelId) => this.#threads.parentOf(channelId),
     });
-    const guild = parsed.message?.metadata['guild_id'];
+    const guild = parsed.message?.guild_id;
     const { guilds } = this.#definition.spec;
-    if (guilds === undefined || typeof guild !== 'string' || guilds.includes(guild)) return parsed;
+    if (guilds === undefined || guild === undefined || guilds.includes(guild)) return parsed;
     return { ignored: 'a server that spec.guilds does not name' };
   }
 

@@ -85,6 +85,7 @@ export function parseInteraction(update: JsonObject, context: InteractionContext
       platform: 'discord',
       account_id: context.applicationId,
       channel_id: typeof parent === 'string' ? parent : place,
+      ...(typeof source.guild_id === 'string' ? { guild_id: source.guild_id } : {}),
       user_id: from.id,
       ...(typeof name === 'string' ? { user_name: name } : {}),
       text: deed.text,
@@ -97,7 +98,6 @@ export function parseInteraction(update: JsonObject, context: InteractionContext
       attachments: deed.attachments,
       dedupe_key: `discord:${context.applicationId}:${source.id}`,
       metadata: {
-        ...(typeof source.guild_id === 'string' ? { guild_id: source.guild_id } : {}),
         interaction: { id: source.id, type: source.type, ...deed.structure },
         // Whoever has the token can answer in the bot's name.
         raw: { ...update, token: '<token>' },

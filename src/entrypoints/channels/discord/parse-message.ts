@@ -78,6 +78,7 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
     platform: 'discord',
     account_id: context.applicationId,
     channel_id: parent ?? source.channel_id,
+    ...(typeof source.guild_id === 'string' ? { guild_id: source.guild_id } : {}),
     user_id: author.id,
     ...(typeof name === 'string' ? { user_name: name } : {}),
     text,
@@ -91,7 +92,7 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
     mentions_bot: addressed,
     attachments,
     dedupe_key: `discord:${context.applicationId}:${source.id}`,
-    metadata: { ...(typeof source.guild_id === 'string' ? { guild_id: source.guild_id } : {}), raw },
+    metadata: { raw },
   };
 }
 

@@ -55,8 +55,8 @@ describe('reading what Discord sends', () => {
   it('keeps the structure of a command in its metadata, and its token nowhere', () => {
     const message = messageOf(payloads.subcommand);
     expect(message).toMatchObject({
+      guild_id: '600000000000000001',
       metadata: {
-        guild_id: '600000000000000001',
         interaction: {
           name: 'role',
           subcommands: ['member', 'add'],
