@@ -19,6 +19,7 @@ import {
   type RunEngineDeps,
   SqlRunHistory,
 } from '../engine/runs/index.ts';
+import { createEventRouter } from '../engine/routing/index.ts';
 import { createTeamExecutor } from '../engine/teams/index.ts';
 import { createWorkflowExecutor, inputsSchema } from '../engine/workflows/index.ts';
 import { createChannelHub } from '../entrypoints/channels/index.ts';
@@ -34,6 +35,7 @@ import { composeAutomation } from './compose-automation.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
 import { composeModels } from './compose-models.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
+import { routingOf } from './routing-of.ts';
 import { secretsOf } from './secrets-of.ts';
 import { createDefinitionWarnings, createWorkflowFaults } from './workflow-faults.ts';
 
@@ -189,10 +191,16 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   });
   project.onChange(() => automation.changed());
 
+  const router = createEventRouter({ logger });
+  router.apply(routingOf(project.current));
+  project.onChange((changed) => router.apply(routingOf(changed)));
+
   const eventLoop = new EventLoopCheck();
   const channels = createChannelHub({
     runs,
     approvals: runs.approvals,
+    router,
+    pairingSecret: foundation.credentials.encryptionKey,
     storage,
     queue,
     clock,
@@ -238,6 +246,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     automation,
     runHistory,
     channels,
+    router,
     eventLoop,
     roles,
   };

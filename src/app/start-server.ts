@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
+import { createChannelDesk } from '../entrypoints/channels/index.ts';
 import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
 import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
@@ -38,6 +39,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     teams: parts.teams,
     workflows: parts.workflows,
     automation: parts.automation,
+    channels: createChannelDesk({ hub: parts.channels, storage, clock }),
+    router: parts.router,
     workflowTools: createWorkflowTools(parts.catalogue, parts.workflowFaults),
     definitionWarnings: parts.definitionWarnings,
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },

@@ -222,6 +222,8 @@ export interface AgentInput {
   readonly message: string;
   /** Messages that replace the session's history, as an OpenAI-compatible client sends them; see `chatMessagesOf`. */
   readonly messages?: readonly JsonObject[];
+  /** Model instead of the one of the agent's definition. Doors set it from their own settings, never from what a caller sends. */
+  readonly model?: string;
   /** Values for `{{ … }}` in the instructions. */
   readonly variables?: JsonObject;
   /** Sampling settings of this one request: `temperature`, `maxTokens`, `topP`, `seed`, `stop`, … */

@@ -7,6 +7,7 @@ import type {
   ModelList,
   ModelRequest,
 } from '../capabilities/models/index.ts';
+import { createEventRouter } from '../engine/routing/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
 import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
@@ -16,6 +17,7 @@ import type { ApiKeyStore, Authenticator } from '../platform/security/index.ts';
 import { agentDefinition, noUsage, type PermissionScope } from '../protocol/index.ts';
 import { FakeApprovals } from './fake-approvals.ts';
 import { FakeAutomation } from './fake-automation.ts';
+import { FakeChannels } from './fake-channels.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { FakeGateway } from './fake-gateway.ts';
@@ -290,6 +292,8 @@ export function createHttpGround(
   const runHistory = new FakeRunHistory();
   const approvals = new FakeApprovals();
   const automation = new FakeAutomation();
+  const channels = new FakeChannels();
+  const router = createEventRouter({ logger });
   const agents = new FakeAgents();
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
@@ -316,6 +320,8 @@ export function createHttpGround(
     runHistory,
     approvals,
     automation,
+    channels,
+    router,
     agents,
     teams,
     workflows,
@@ -350,6 +356,8 @@ export function createHttpGround(
     runHistory,
     approvals,
     automation,
+    channels,
+    router,
     agents,
     teams,
     workflows,

@@ -66,7 +66,8 @@ export type ChannelStatus = 'stopped' | 'connecting' | 'up' | 'standby' | 'down'
  * is acknowledged, so that it cannot be repeated by a redelivery.
  */
 export interface Acceptance {
-  readonly outcome: 'submitted' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
+  /** `waiting`: kept for a later turn. */
+  readonly outcome: 'submitted' | 'waiting' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
   readonly afterAck?: () => Promise<void>;
   /** What the platform wants to read in the acknowledgement; an empty 200 when left out. */
   readonly reply?: WebhookReply;

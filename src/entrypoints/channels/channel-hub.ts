@@ -9,7 +9,8 @@ import {
   type Logger,
   type Service,
 } from '../../base/index.ts';
-import type { ApprovalService, RunService } from '../../engine/runs/index.ts';
+import type { EventRouter } from '../../engine/routing/index.ts';
+import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
@@ -28,6 +29,7 @@ import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
+import { PairingManager } from './pairing/pairing-manager.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
 const longestWatchMs = 3_600_000;
@@ -35,7 +37,10 @@ const typingGraceMs = 30_000;
 
 /** What the channels stand on. */
 export interface ChannelHubDeps {
-  readonly runs: RunService;
+  readonly runs: RunService & Pick<RunStarter, 'submitWithin'>;
+  readonly router: EventRouter;
+  /** Key of the HMACs of pairing codes; the same in every process. */
+  readonly pairingSecret: string;
   readonly approvals: ApprovalService;
   readonly storage: Storage;
   readonly queue: Queue;
@@ -62,6 +67,8 @@ export interface ChannelView {
   readonly agent: string;
   readonly mode: string;
   readonly accountId: string | null;
+  /** Where its platform calls: a path of this server, and the public address where the definition has one. */
+  readonly webhook: { readonly path: string; readonly url: string | null };
   readonly status: ChannelStatus;
   readonly error: string | null;
   readonly lastInAt: string | null;
@@ -72,6 +79,7 @@ interface Channel {
   readonly definition: ChannelDefinition;
   readonly digest: string;
   adapter: ChannelAdapter | undefined;
+  acceptor: MessageAcceptor | undefined;
   status: ChannelStatus;
   error: string | null;
   lastInAt: number | null;
@@ -85,6 +93,8 @@ export class ChannelHub implements Service {
   readonly #state: ChannelState;
   readonly #typing: TypingIndicators;
   readonly #delivery: DeliveryWorker;
+  /** Who may write where `access.dm` is `pairing`. */
+  readonly pairing: PairingManager;
   readonly #channels = new Map<string, Channel>();
   #watching = new AbortController();
   #definitions: readonly ChannelDefinition[] = [];
@@ -95,6 +105,7 @@ export class ChannelHub implements Service {
     this.#deps = deps;
     this.#state = createChannelState(deps.storage);
     this.#typing = new TypingIndicators(deps);
+    this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
       {
@@ -112,6 +123,7 @@ export class ChannelHub implements Service {
     if (this.#started) return;
     this.#started = true;
     this.#watching = new AbortController();
+    await this.pairing.start();
     await this.apply(this.#definitions);
     if (this.#deps.deliver !== false) await this.#delivery.start();
   }
@@ -121,6 +133,7 @@ export class ChannelHub implements Service {
     this.#started = false;
     this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
     this.#typing.endAll();
+    await this.pairing.stop();
     await this.#applying;
     // First the sends under way: they need their channels.
     await this.#delivery.stop();
@@ -145,6 +158,7 @@ export class ChannelHub implements Service {
         agent: definition.spec.agent,
         mode: definition.spec.mode,
         accountId: adapter?.accountId ?? null,
+        webhook: webhookOf(definition),
         status,
         error,
         lastInAt: at(lastInAt),
@@ -221,6 +235,7 @@ export class ChannelHub implements Service {
       definition,
       digest: canonicalJson(definition),
       adapter: undefined,
+      acceptor: undefined,
       status: 'stopped',
       error: null,
       lastInAt: null,
@@ -236,7 +251,10 @@ export class ChannelHub implements Service {
       channel.adapter = this.#createAdapter(channel, setStatus);
       // Without intake another process takes messages in; sending needs no connection.
       if (this.#deps.intake === false) setStatus('standby');
-      else await channel.adapter.start();
+      else {
+        channel.acceptor?.start();
+        await channel.adapter.start();
+      }
     } catch (error) {
       const reason =
         error instanceof AppError ? error.message : 'the channel could not be started; see the log';
@@ -263,7 +281,7 @@ export class ChannelHub implements Service {
       {
         ...this.#deps,
         logger,
-        state: this.#state,
+        pairing: this.pairing,
         onSubmitted: ({ runId, scope, message }) => {
           if (typing) this.#typing.begin(runId, adapter, adapter.replyAddress(message));
           void this.#watch(runId, scope);
@@ -272,6 +290,7 @@ export class ChannelHub implements Service {
       definition,
       () => adapter,
     );
+    channel.acceptor = acceptor;
     const adapter: ChannelAdapter = factory({
       definition,
       clock: this.#deps.clock,
@@ -307,6 +326,7 @@ export class ChannelHub implements Service {
     this.#deps.metrics.channelUp.remove({ channel: channel.definition.metadata.name });
     try {
       await channel.adapter?.stop();
+      await channel.acceptor?.stop();
     } catch (error) {
       this.#deps.logger.error(
         { error, channel: channel.definition.metadata.name },
@@ -314,6 +334,15 @@ export class ChannelHub implements Service {
       );
     }
   }
+}
+
+function webhookOf({ spec, metadata }: ChannelDefinition): ChannelView['webhook'] {
+  const path = `/webhooks/${spec.platform}/${metadata.name}`;
+  const given = 'webhook' in spec ? spec.webhook?.url : undefined;
+  if (given === undefined) return { path, url: null };
+  const url = new URL(given);
+  if (url.pathname === '/') url.pathname = path;
+  return { path, url: url.href };
 }
 
 /** Channels over the given parts; `apply` tells which. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { definitionName, definitionVersion, durationMs } from './metadata.ts';
 import { projectModels } from './models.ts';
+import { routingDefaults } from './route.ts';
 
 /** `agent33.yaml`: settings of a project; the file may be missing. */
 export const projectDefinition = z
@@ -14,6 +15,7 @@ export const projectDefinition = z
           .optional()
           .describe('Agent that answers when a request names none; the first by name when left out.'),
         models: projectModels,
+        routing: routingDefaults,
         egress: z
           .strictObject({
             allow: z
