@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { LoopbackWebSocket } from './loopback-web-socket.ts';
+import { acceptWebSockets, type FakeSocket } from './fake-web-socket-server.ts';
 import {
   signedSlackHeaders,
   slackEvent,
@@ -57,7 +57,7 @@ export class FakeSlack {
   /** Whether a message with a `client_msg_id` that is known is posted once. */
   knowsMessageIds = true;
   readonly #server: Server;
-  readonly #sockets = new Set<LoopbackWebSocket>();
+  readonly #sockets = new Set<FakeSocket>();
   readonly #acks = new Map<string, (payload: unknown) => void>();
   readonly #faults = new Map<string, SlackFault[]>();
   readonly #watchers = new Set<() => void>();
@@ -66,7 +66,7 @@ export class FakeSlack {
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#serve(request, response));
-    this.#server.on('upgrade', (request, socket) => this.#greet(new LoopbackWebSocket(request, socket)));
+    acceptWebSockets(this.#server, (socket) => this.#greet(socket));
   }
 
   static async start(): Promise<FakeSlack> {
@@ -185,7 +185,7 @@ export class FakeSlack {
 
   /** Asks every session to be replaced, or tells that Socket Mode is switched off. */
   askToLeave(reason: 'warning' | 'refresh_requested' | 'link_disabled'): void {
-    for (const socket of this.#sockets) socket.sendText(JSON.stringify({ type: 'disconnect', reason }));
+    for (const socket of this.#sockets) socket.send(JSON.stringify({ type: 'disconnect', reason }));
   }
 
   /** Pings every session, as Slack does every few seconds. */
@@ -243,18 +243,18 @@ export class FakeSlack {
     for (const look of this.#watchers) look();
   }
 
-  #greet(socket: LoopbackWebSocket): void {
+  #greet(socket: FakeSocket): void {
     this.#sockets.add(socket);
     socket.onClose = () => {
       this.#sockets.delete(socket);
       this.#look();
     };
-    socket.onText = (text) => {
+    socket.onMessage = (text) => {
       const { envelope_id: id, payload } = JSON.parse(text) as { envelope_id?: string; payload?: unknown };
       this.#acks.get(id ?? '')?.(payload);
     };
     const connectionInfo = { app_id: this.appId };
-    socket.sendText(
+    socket.send(
       JSON.stringify({ type: 'hello', num_connections: this.#sockets.size, connection_info: connectionInfo }),
     );
     this.#look();
@@ -275,7 +275,7 @@ export class FakeSlack {
       this.#acks.set(id, (given) => finish({ status: 200, body: JSON.stringify(given) ?? '' }));
       const retry = { retry_attempt: attempt, retry_reason: attempt === 0 ? '' : 'timeout' };
       const accepts = { accepts_response_payload: kind !== 'events_api' };
-      socket.sendText(JSON.stringify({ type: kind, envelope_id: id, payload, ...accepts, ...retry }));
+      socket.send(JSON.stringify({ type: kind, envelope_id: id, payload, ...accepts, ...retry }));
     });
   }
 

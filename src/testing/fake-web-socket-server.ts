@@ -11,6 +11,7 @@ const pingFrame = 9;
 export interface FakeSocket {
   readonly path: string;
   send(text: string): void;
+  ping(): void;
   /** Says goodbye with a code. */
   close(code: number): void;
   /** Breaks the connection without a word. */
@@ -40,6 +41,7 @@ export function acceptWebSockets(server: Server, onSocket: (socket: FakeSocket) 
     const socket: FakeSocket = {
       path: request.url ?? '',
       send: (text) => void stream.write(frame(textFrame, Buffer.from(text))),
+      ping: () => void stream.write(frame(pingFrame, Buffer.from('ping'))),
       close(code) {
         const payload = Buffer.alloc(2);
         payload.writeUInt16BE(code);
