@@ -50,7 +50,8 @@ export class WaitingMessages {
       .limit(mostOfTurn)
       .execute();
     return rows.map((row) => ({
-      id: String(row.id),
+      // A number on the embedded database.
+      id: `${row.id}`,
       message: row.message,
       receivedAtMs: new Date(row.received_at).getTime(),
     }));
