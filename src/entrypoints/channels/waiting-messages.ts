@@ -50,8 +50,7 @@ export class WaitingMessages {
       .limit(mostOfTurn)
       .execute();
     return rows.map((row) => ({
-      // A number on the embedded database.
-      id: `${row.id}`,
+      id: String(row.id),
       message: row.message,
       receivedAtMs: new Date(row.received_at).getTime(),
     }));
