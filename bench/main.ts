@@ -4,6 +4,7 @@ import { measureFanOut } from './fan-out.ts';
 import { measureFirstToken } from './first-token.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
+import { measureLedger } from './ledger.ts';
 import { table, type Figure } from './report.ts';
 import { measureRouterPick } from './router-pick.ts';
 import { measureStart } from './start.ts';
@@ -26,6 +27,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   waiting: measureWaiting,
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
+  ledger: measureLedger,
   'router-pick': measureRouterPick,
 };
 

@@ -40,6 +40,10 @@ export class ServerProcess {
     return new ServerProcess(child, JSON.parse(line) as { url: string });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Processor time of all threads so far, user and system. */
   cpuMs(): number {
     const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');

@@ -35,13 +35,26 @@ function encodeTime(milliseconds: number): string {
   return text;
 }
 
+/** Asking the system for randomness costs more than an id is worth. */
+const pooledBytes = 4096;
+const randomLength = 12;
+
 /** Ids as `run_` + 10 characters of time + 12 random ones: DNS-safe and sortable by the time of their making. */
 export function createIdGenerator(now: () => number): IdGenerator {
   let lastTime = 0;
+  let timeText = encodeTime(0);
+  let pool = randomBytes(0);
+  let used = 0;
   return (prefix) => {
-    lastTime = Math.max(lastTime, now());
+    const time = Math.max(lastTime, now());
+    if (time !== lastTime) timeText = encodeTime(time);
+    lastTime = time;
+    if (used + randomLength > pool.length) {
+      pool = randomBytes(pooledBytes);
+      used = 0;
+    }
     let random = '';
-    for (const byte of randomBytes(12)) random += alphabet[byte & 31];
-    return `${prefix}_${encodeTime(lastTime)}${random}`;
+    for (const end = used + randomLength; used < end; used += 1) random += alphabet[(pool[used] ?? 0) & 31];
+    return `${prefix}_${timeText}${random}`;
   };
 }

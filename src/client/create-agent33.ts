@@ -10,9 +10,8 @@ import { createReranking } from './create-reranking.ts';
 
 /** Where an Agent33 is and who asks. */
 export interface Agent33Options {
-  /** Address of the server, with or without `/v1`. Default: AGENT33_URL, then http://127.0.0.1:8000. */
+  /** Address of the server, with or without `/v1`. Default `http://127.0.0.1:8000`. */
   readonly baseUrl?: string;
-  /** Default: AGENT33_API_KEY. */
   readonly apiKey?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Default: the platform's own. */
@@ -49,12 +48,7 @@ function apiRoot(baseUrl: string): string {
  * ```
  */
 export function createAgent33(options: Agent33Options = {}): Agent33Provider {
-  const {
-    baseUrl = process.env['AGENT33_URL'] ?? 'http://127.0.0.1:8000',
-    apiKey = process.env['AGENT33_API_KEY'],
-    headers = {},
-    fetch = globalThis.fetch,
-  } = options;
+  const { baseUrl = 'http://127.0.0.1:8000', apiKey, headers = {}, fetch = globalThis.fetch } = options;
   const root = apiRoot(baseUrl);
   const sent = {
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),

@@ -185,6 +185,8 @@ export interface ReplyAddress {
   readonly chatId: string;
   readonly threadId?: string;
   readonly replyToMessageId?: string;
+  /** The platform's id of the command or press that is answered, where it wants that named. */
+  readonly interactionId?: string;
 }
 
 /** A file that came with a request. */

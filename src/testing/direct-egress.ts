@@ -1,13 +1,18 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { AppError } from '../base/index.ts';
-import type { EgressClient } from '../platform/http-client/index.ts';
+import { StreamSource, type EgressClient } from '../platform/http-client/index.ts';
 
 /** An egress client without any guard, for tests against servers on loopback. */
 export function createDirectEgress(): EgressClient {
-  return {
+  const client: EgressClient = {
     fetch: globalThis.fetch,
+    openWebSocket: (address) => new WebSocket(address),
     close: () => Promise.resolve(),
+    async pass(request) {
+      const { body, ...head } = await client.request(request);
+      return { ...head, body: new StreamSource(body) };
+    },
     async request({ url, method = 'GET', headers, body, signal, headersTimeoutMs = 30_000 }) {
       const timeout = AbortSignal.timeout(headersTimeoutMs);
       try {
@@ -32,4 +37,5 @@ export function createDirectEgress(): EgressClient {
       }
     },
   };
+  return client;
 }

@@ -129,5 +129,6 @@ export function createDirectGateway(
     },
     explain: () => Promise.resolve([]),
     states: () => [],
+    clearCache: () => Promise.resolve(),
   };
 }

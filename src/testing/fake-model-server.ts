@@ -104,6 +104,11 @@ export class FakeModelServer {
     this.#faults.push(...faults);
   }
 
+  /** Clients that have closed their connection before their answer was complete. */
+  get clientsLeft(): number {
+    return this.#left;
+  }
+
   /** Resolves once `count` clients have closed their connection before their answer was complete. */
   async untilClientsLeft(count = 1): Promise<void> {
     while (this.#left < count) {

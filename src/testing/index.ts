@@ -6,4 +6,4 @@ export { createFakeIds } from './fake-ids.ts';
 export { createMemoryLogger } from './memory-logger.ts';
 export * from './models.ts';
 export { createToolContext } from './tool-context.ts';
-export { BuiltFake, modelListDeps, modelSources } from './model-sources.ts';
+export { BuiltFake, builtFrom, modelListDeps, modelSources } from './model-sources.ts';

@@ -1,5 +1,6 @@
 import { systemClock } from '../base/index.ts';
 import type {
+  Deployment,
   LLMProvider,
   ModelDefinition,
   ModelListDeps,
@@ -18,6 +19,13 @@ export class BuiltFake extends FakeModel {
     this.kind = kind;
     this.settings = settings;
   }
+}
+
+/** What the provider of a deployment was built from. Throws what building it throws. */
+export function builtFrom(deployment: Deployment | undefined): BuiltFake {
+  const provider = deployment?.provider();
+  if (provider instanceof BuiltFake) return provider;
+  throw new Error('there is no such deployment, or its provider is no fake');
 }
 
 /** What a model list is made with, its providers being fakes. */

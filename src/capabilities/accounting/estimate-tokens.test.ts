@@ -1,12 +1,14 @@
+import * as fc from 'fast-check';
 import { estimateTokenCount } from 'tokenx';
 import { describe, expect, it } from 'vitest';
 import { estimateTokens } from './estimate-tokens.ts';
+import { scanText } from './scan-text.ts';
 
 const prose =
   'A run is executed again from the top after a crash, and finished steps answer from the journal. ';
 
 describe('estimated tokens', () => {
-  it('are tokenx with a margin for prose', () => {
+  it('are those of tokenx with a margin for prose', () => {
     expect(estimateTokens(prose)).toBe(Math.ceil(estimateTokenCount(prose) * 1.15));
   });
 
@@ -34,6 +36,26 @@ describe('estimated tokens', () => {
     };
     expect(estimateTokens(withImage)).toBeGreaterThan(1600);
     expect(estimateTokens(withImage)).toBeLessThan(1700);
+  });
+
+  it('agree with tokenx on any ASCII text, and come near it on others', () => {
+    const ascii = fc.string({ unit: fc.constantFrom(...Array.from('aZ7 \n\t.,-(x')), maxLength: 60 });
+    fc.assert(
+      fc.property(ascii, (text) => {
+        expect(scanText(text).tokens).toBe(estimateTokenCount(text));
+      }),
+      { numRuns: 2000 },
+    );
+    for (const text of [
+      'Der Zähler läuft über, während die Größe unverändert bleibt; schöne Grüße aus München.',
+      'La fenêtre était déjà fermée quand le garçon est arrivé à la forêt près du château.',
+      '模型路由器会把请求发送到合适的部署，并且记录每次调用的用量。',
+      'モデルのルーターはリクエストを適切なデプロイに送ります。',
+    ]) {
+      const ratio = scanText(text).tokens / estimateTokenCount(text);
+      expect(ratio).toBeGreaterThan(0.85);
+      expect(ratio).toBeLessThan(1.5);
+    }
   });
 
   it('of nothing are none', () => {

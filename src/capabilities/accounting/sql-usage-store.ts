@@ -1,12 +1,5 @@
 import { sql } from 'kysely';
-import {
-  AppError,
-  withDeadline,
-  type Clock,
-  type HealthReport,
-  type Logger,
-  type Service,
-} from '../../base/index.ts';
+import { withDeadline, type Clock, type HealthReport, type Logger, type Service } from '../../base/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import { sqlState, type Storage } from '../../platform/storage/index.ts';
 import { toColumns, usageColumns } from './usage-columns.ts';

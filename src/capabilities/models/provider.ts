@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ByteSource } from '../../platform/http-client/index.ts';
 import type { AppError, Json, JsonObject } from '../../base/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
 import type { RequestRouting } from './gateway/gateway.ts';
@@ -174,7 +175,7 @@ export interface ForwardResponse {
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Bytes as they come; its failures are the transport's own. */
-  readonly body: Readable;
+  readonly body: ByteSource | Readable;
   /** The error for a report that came in place of an answer, or within one. */
   readonly toError?: (report: Json) => AppError;
 }

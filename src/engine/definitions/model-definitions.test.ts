@@ -73,7 +73,7 @@ spec:
     ],
     [
       'groups: { chat: [{ model: openai/a, budgets: [{ usd: 1, period: fortnight }] }] }',
-      '6 spec.models.groups.chat.0.budgets.0.period: expected minute, hour, day, week, month, total or a duration such as "12h"',
+      '6 spec.models.groups.chat.0.budgets.0.period: expected a period such as "1h", "1d", "1w", "month" or "total"',
     ],
     [
       'router: { strategy: leastbusy }',

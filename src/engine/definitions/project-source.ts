@@ -17,6 +17,9 @@ const folders = new Set<string | undefined>(
   Object.values(definitionKinds).flatMap((kind) => [kind.folder, kind.legacyFolder]),
 );
 
+/** Folders in which much is written that is no definition: looking there costs more than the writing. */
+const unwatched = ['.agent33', '.agent33/**', '.git', '.git/**', 'node_modules', 'node_modules/**'];
+
 /** May a change of this file or folder of the project change its definitions? */
 function concerns(file: string): boolean {
   const [first = '', ...rest] = file.split(path.sep);
@@ -93,7 +96,7 @@ export function createProjectSource(deps: {
     async start() {
       // Watched before it is read, so that no change falls in between.
       try {
-        watcher ??= watch(dir, { recursive: true, persistent: false }, (_event, file) => {
+        watcher ??= watch(dir, { recursive: true, persistent: false, ignore: unwatched }, (_event, file) => {
           if (file === null || !concerns(file)) return;
           cancelSettle?.();
           cancelSettle = clock.after(settleMs, reload);

@@ -77,6 +77,8 @@ export interface Acceptance {
 export interface ChatCommand {
   readonly name: string;
   readonly description: string;
+  /** What has to be written behind it, such as `code`; most commands take nothing. */
+  readonly argument?: string;
 }
 
 /** What an adapter stands on. */

@@ -1,16 +1,33 @@
-import { Agent, fetch as undiciFetch, request as undiciRequest, type Dispatcher } from 'undici';
+import { Readable } from 'node:stream';
+import {
+  Agent,
+  fetch as undiciFetch,
+  request as undiciRequest,
+  WebSocket as UndiciWebSocket,
+  type Dispatcher,
+} from 'undici';
 import { AppError, systemClock, type Clock } from '../../base/index.ts';
 import { checkedUrl } from './checked-url.ts';
-import type { EgressClient, EgressPolicy, EgressRequest, EgressResponse } from './egress.ts';
+import type {
+  ByteSource,
+  EgressClient,
+  EgressPolicy,
+  EgressRequest,
+  EgressResponse,
+  PassedResponse,
+} from './egress.ts';
 import { toEgressError } from './egress-error.ts';
 import { createGuardedConnector, resolveWithSystem, type ResolveHost } from './guarded-connector.ts';
+import { PassingAnswer } from './passing-answer.ts';
 import { capped, cappedResponse, decoded, discard } from './response-body.ts';
+import { StreamSource } from './stream-source.ts';
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 const headersOfOrigin = new Set(['authorization', 'cookie', 'host', 'proxy-authorization', 'x-api-key']);
 const defaultConnectMs = 10_000;
 const defaultHeadersMs = 60_000;
 const defaultIdleMs = 60_000;
+const mostPlaces = 1000;
 
 function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   const plain: Record<string, string> = {};
@@ -34,6 +51,14 @@ function redirected(request: EgressRequest, status: number, sameOrigin: boolean)
   );
   const { body: _body, ...bodyless } = request;
   return asGet ? { ...bodyless, headers, method: 'GET' } : { ...request, headers };
+}
+
+async function* chunksOf(source: ByteSource): AsyncGenerator<Buffer, void> {
+  try {
+    for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) yield chunk;
+  } finally {
+    source.destroy();
+  }
 }
 
 /** The parts of a `Request`, for a `fetch` that knows only its own class of that name. */
@@ -82,10 +107,7 @@ export function createEgressClient(
       response = await undiciRequest(url, {
         dispatcher: agent,
         method: request.method ?? 'GET',
-        headers: {
-          'accept-encoding': request.passThrough === true ? 'identity' : 'gzip, deflate, br',
-          ...request.headers,
-        },
+        headers: { 'accept-encoding': 'gzip, deflate, br', ...request.headers },
         body: request.body ?? null,
         signal: signal ?? null,
         headersTimeout: request.headersTimeoutMs ?? limits.headersMs ?? defaultHeadersMs,
@@ -104,14 +126,53 @@ export function createEgressClient(
     }
     const bodiless = request.method === 'HEAD' || response.statusCode === 204 || response.statusCode === 304;
     const body = bodiless ? response.body : decoded(response.body, received['content-encoding'], url.host);
-    if (request.passThrough === true)
-      return { status: response.statusCode, headers: received, url: url.href, body };
     return {
       status: response.statusCode,
       headers: received,
       url: url.href,
       body: capped(body, { mostBytes: maxBodyBytes ?? Number.MAX_SAFE_INTEGER, host: url.host, signal }),
     };
+  }
+
+  async function pass(request: EgressRequest): Promise<PassedResponse> {
+    const { signal } = request;
+    if (signal?.aborted === true) throw signal.reason;
+    const { origin, path, host } = placeOf(request.url);
+    const answer = new PassingAnswer(signal);
+    try {
+      agent.dispatch(
+        {
+          origin,
+          path,
+          method: request.method ?? 'GET',
+          headers: { 'accept-encoding': 'identity', ...request.headers },
+          body: request.body ?? null,
+          headersTimeout: request.headersTimeoutMs ?? limits.headersMs ?? defaultHeadersMs,
+          bodyTimeout: request.idleTimeoutMs ?? limits.idleMs ?? defaultIdleMs,
+        },
+        answer,
+      );
+      const head = await answer.head;
+      const encoding = head.headers['content-encoding'];
+      if (encoding === undefined || encoding === 'identity') return head;
+      const body = decoded(Readable.from(chunksOf(head.body)), encoding, host);
+      return { ...head, body: new StreamSource(body) };
+    } catch (error) {
+      answer.destroy();
+      throw toEgressError(error, host, signal);
+    }
+  }
+
+  /** Providers ask for the same few addresses over and over. */
+  const places = new Map<string, { origin: string; path: string; host: string }>();
+  function placeOf(address: string): { origin: string; path: string; host: string } {
+    const known = places.get(address);
+    if (known !== undefined) return known;
+    const { origin, pathname, search, host } = checkedUrl(address, hosts);
+    const place = { origin, path: `${pathname}${search}`, host };
+    if (places.size >= mostPlaces) places.clear();
+    places.set(address, place);
+    return place;
   }
 
   const guardedFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -133,7 +194,13 @@ export function createEgressClient(
 
   return {
     request: async (request) => send(checkedUrl(request.url, hosts), request, 0),
+    pass,
     fetch: guardedFetch,
+    openWebSocket: (address) => {
+      if (!/^wss?:/i.test(address)) throw new AppError('invalid_request', 'expected a ws: or wss: address');
+      checkedUrl(address.replace(/^ws/i, 'http'), hosts);
+      return new UndiciWebSocket(address, { dispatcher: agent });
+    },
     close: async () => {
       const destroyed = agent.destroy();
       closing.abort();

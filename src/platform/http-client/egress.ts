@@ -10,11 +10,6 @@ export interface EgressRequest {
   readonly headersTimeoutMs?: number;
   /** Longest silence within the body. Default: the policy's `limits.idleMs`. */
   readonly idleTimeoutMs?: number;
-  /**
-   * For bodies that are only passed on: asks for no compression and hands the transport's own stream over, without a size
-   * limit. Failures within it are the transport's, with their `code`; see `toEgressError`.
-   */
-  readonly passThrough?: boolean;
 }
 
 export interface EgressResponse {
@@ -23,6 +18,22 @@ export interface EgressResponse {
   readonly headers: Readonly<Record<string, string>>;
   readonly url: string;
   readonly body: Readable;
+}
+
+/** Bytes as they come; whoever has it reads it to its end or destroys it. */
+export interface ByteSource {
+  /** What has come since, in one piece; `undefined` at the end. Rejects with what broke it, after all that came before. */
+  next(): Promise<Buffer | undefined>;
+  /** Lets go of it: the other side is told to stop. */
+  destroy(): void;
+}
+
+/** An answer that is only passed on. */
+export interface PassedResponse {
+  readonly status: number;
+  /** Names in lower case; repeated headers joined with `, `. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: ByteSource;
 }
 
 /** Longest waits of one client, in milliseconds. */
@@ -61,9 +72,19 @@ export interface EgressPolicy {
 export interface EgressClient {
   request(request: EgressRequest): Promise<EgressResponse>;
   /**
+   * For answers that are only passed on: asks for no compression, follows no redirect, has no size limit, and costs as
+   * little as can be. Failures within the body are the transport's own, with their `code`.
+   */
+  pass(request: EgressRequest): Promise<PassedResponse>;
+  /**
    * A `fetch` for SDKs that take one; same guard, same errors as its rejections; follows no redirect. With `init.signal`
    * only that bounds the call after connecting, unless the policy names limits: a model may be silent for long.
    */
   readonly fetch: typeof globalThis.fetch;
+  /**
+   * Opens a WebSocket under the same guard; `ws:` or `wss:`. What goes wrong afterwards is told by its `close` event. Error:
+   * `egress_denied` or `invalid_request` for an address that may not be asked for.
+   */
+  openWebSocket(address: string): WebSocket;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import type { Logger } from '../../base/index.ts';
+import { systemClock, type Logger } from '../../base/index.ts';
+import { BatchedLines } from './batched-lines.ts';
 import { loggable } from './loggable.ts';
 import { prettyLine } from './pretty-line.ts';
 import { Redactor } from './redactor.ts';
@@ -32,12 +33,25 @@ function wrap(logger: pino.Logger): Logger {
   };
 }
 
+/** Lines that tell of trouble are there at once, and so is what a person reads along. */
+const ordinary = /^\{"level":"(?:debug|info)"/;
+
+/** Standard error, which lines of ordinary traffic reach in batches. */
+function standardError(immediate: boolean): (line: string) => void {
+  const sink = pino.destination({ fd: 2, sync: true });
+  if (immediate) return (line) => void sink.write(line);
+  const lines = new BatchedLines(sink, systemClock);
+  process.on('exit', () => lines.flush());
+  return (line) => lines.write(line, !ordinary.test(line));
+}
+
 /** The process's log: JSON lines for machines, short lines on a terminal, never a secret in either. */
 export function createLogger(options: LoggerOptions): Logger {
   const redactor = options.redactor ?? new Redactor();
   const toTerminal = options.destination === undefined && process.stderr.isTTY;
   const pretty = options.pretty ?? toTerminal;
-  const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
+  const { destination } = options;
+  const write = destination === undefined ? standardError(pretty) : (line: string) => destination.write(line);
   return wrap(
     pino(
       {
@@ -50,7 +64,7 @@ export function createLogger(options: LoggerOptions): Logger {
       {
         write(line: string) {
           const safe = redactor.redact(line);
-          destination.write(pretty ? prettyLine(safe, toTerminal) : safe);
+          write(pretty ? prettyLine(safe, toTerminal) : safe);
         },
       },
     ),

@@ -93,7 +93,7 @@ export class KeyRecords {
     return this.#cached(lookup, async () => {
       const record = await this.#read('lookup', lookup);
       // Whoever shows a key is asked for what it says in the next moment.
-      if (record !== undefined) this.#keep(`id:${record.id}`, Promise.resolve(record));
+      if (record !== undefined) void this.#keep(`id:${record.id}`, Promise.resolve(record));
       return record;
     });
   }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { discordChannel } from './channels/discord.ts';
+import { slackChannel } from './channels/slack.ts';
 import { telegramChannel } from './channels/telegram.ts';
 import { definitionVersion, metadata } from './metadata.ts';
 
-const channelSpec = z.discriminatedUnion('platform', [telegramChannel]);
+const channelSpec = z.discriminatedUnion('platform', [telegramChannel, discordChannel, slackChannel]);
 
 /** `kind: Channel`. */
 export const channelDefinition = z

@@ -21,15 +21,15 @@ const subjects = [
   { key: `tenant/attack/key:${name}`, limits: { parallel: 40 } },
 ];
 let serial = 0;
-let isStopping = false;
+const stopping = new AbortController();
 process.on('message', () => {
-  isStopping = true;
+  stopping.abort();
 });
 process.send?.({ ready: true });
 
 /** Reserves, spends about half of what was reserved, and settles, again and again. */
 async function attack(): Promise<void> {
-  while (!isStopping) {
+  while (!stopping.signal.aborted) {
     const id = `${name}:${(serial += 1)}`;
     const expiresAtMs = clock.now() + Number(expiryMs);
     const answer = await ledger.reserve(

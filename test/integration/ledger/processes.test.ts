@@ -79,6 +79,15 @@ describe.skipIf(!(await postgresAvailable()))(
       await redis.start();
     });
 
+    const attackers: Attacker[] = [];
+    afterEach(async () => {
+      // Where a test failed, they would go on.
+      for (const { process, exited } of attackers.splice(0)) {
+        process.kill('SIGKILL');
+        await exited;
+      }
+    });
+
     afterAll(async () => {
       await storage.stop();
       await database.drop();
@@ -89,9 +98,8 @@ describe.skipIf(!(await postgresAvailable()))(
 
     const attackWith = async (ledger: Ledger, redisUrl: string): Promise<void> => {
       await ledger.start();
-      const attackers = ['a', 'b', 'c'].map(
-        (name) => new Attacker([name, database.url, redisUrl, prefix, `${limitUsd}`]),
-      );
+      for (const name of ['a', 'b', 'c'])
+        attackers.push(new Attacker([name, database.url, redisUrl, prefix, `${limitUsd}`]));
       await Promise.all(attackers.map(({ ready }) => ready));
       const state = async () => {
         const [use] = await ledger.use([budget]);

@@ -12,7 +12,7 @@ interface SettlementQueueDeps {
   readonly onDue: () => void;
 }
 
-export const mostSettlements = 500;
+const mostSettlements = 500;
 const firstPauseMs = 100;
 const longestPauseMs = 5000;
 // While the store is away they are kept here; about 100 bytes each.

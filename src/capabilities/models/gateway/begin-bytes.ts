@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { AppError, isJsonObject, toAppError } from '../../../base/index.ts';
+import { StreamSource, type ByteSource } from '../../../platform/http-client/index.ts';
 import type { WireRequest } from '../provider.ts';
-import { ChunkSource } from '../providers/chunk-source.ts';
 import { brokenAnswer } from '../providers/wire-error.ts';
 import type { AttemptIo, Begun } from '../router/index.ts';
 import { passEvents } from './pass-events.ts';
@@ -25,7 +26,7 @@ export async function beginBytes(
   const { provider, deployment, params, maxOutputTokens, signal } = io;
   if (provider.forward === undefined)
     throw new AppError('internal', `The provider "${provider.name}" has no forward.`);
-  let source: ChunkSource | undefined;
+  let source: ByteSource | undefined;
   try {
     const response = await provider.forward(
       {
@@ -37,7 +38,8 @@ export async function beginBytes(
       },
       { signal },
     );
-    source = new ChunkSource(response.body);
+    const { body } = response;
+    source = body instanceof Readable ? new StreamSource(body) : body;
     const context = { io, wire, source, response, inputTokens: options.inputTokens };
     return await (options.stream
       ? passEvents(context, { hideUsage: !includesUsage(wire) })

@@ -1,6 +1,6 @@
 import { AppError } from '../../../base/index.ts';
 import type { ForwardResponse, WireRequest } from '../provider.ts';
-import type { ChunkSource } from '../providers/chunk-source.ts';
+import type { ByteSource } from '../../../platform/http-client/index.ts';
 import type { AttemptIo } from '../router/index.ts';
 import type { GatewayAnswer } from './gateway.ts';
 
@@ -11,7 +11,7 @@ export type ByteAnswer = Omit<Extract<GatewayAnswer, { kind: 'bytes' }>, 'route'
 export interface PassContext {
   readonly io: AttemptIo;
   readonly wire: WireRequest;
-  readonly source: ChunkSource;
+  readonly source: ByteSource;
   readonly response: ForwardResponse;
   readonly inputTokens: () => number;
 }

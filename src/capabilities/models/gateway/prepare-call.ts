@@ -1,6 +1,6 @@
-import { AppError, type Json } from '../../../base/index.ts';
+import { AppError, type Json, type JsonObject } from '../../../base/index.ts';
 import type { AdmissionRequest, CallerDirectory, ModelCaller } from '../../accounting/index.ts';
-import { estimateTokens } from '../../accounting/index.ts';
+import { answerCount, estimateTokens, mostInputTokens } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
 import type { Deployment, DispatchRequest, FallbackTarget } from '../router/index.ts';
 import type { GatewayCall, RequestRouting } from './gateway.ts';
@@ -62,7 +62,12 @@ export async function prepareCall(
   let estimated: number | undefined;
   const inputTokens = (): number =>
     (estimated ??= estimateTokens(wire?.json ?? (call.request().messages as unknown as Json)));
-  let bytes: number | undefined;
+  let most: number | undefined;
+  const mostInput = (): number => {
+    if (wire !== undefined) return mostInputTokens(wire.json, wire.body.byteLength);
+    const request = call.request() as unknown as JsonObject;
+    return mostInputTokens(request, Buffer.byteLength(JSON.stringify(request)));
+  };
   // A key that is bound to a user speaks for nobody else.
   const user = attributes.user ?? caller.user;
   const knownCaller: ModelCaller =
@@ -86,8 +91,11 @@ export async function prepareCall(
       get inputTokens() {
         return inputTokens();
       },
-      get inputBytes() {
-        return (bytes ??= wire?.body.byteLength ?? Buffer.byteLength(JSON.stringify(call.request())));
+      get mostInputTokens() {
+        return (most ??= mostInput());
+      },
+      get answers() {
+        return wire === undefined ? 1 : answerCount(wire.json);
       },
       get maxOutputTokens() {
         return wire === undefined ? call.request().settings?.maxTokens : outputBound(wire.json);

@@ -2,12 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { definitionKinds } from '../../../protocol/index.ts';
 import { modelListDeps } from '../../../testing/index.ts';
 import { resolveTarget } from '../router/resolve-target.ts';
 import { readModelList } from './model-list-source.ts';
+
+// Hundreds of inputs each; a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 let dir: string;
 beforeAll(async () => {
@@ -137,21 +140,44 @@ it('reads anything that looks like a configuration without failing', async () =>
 });
 
 it('takes whatever the schema of our own files takes', async () => {
+  const name = fc.constantFrom(
+    'chat',
+    'openai/*',
+    '*',
+    '__proto__',
+    'constructor',
+    'a b',
+    'openai/gpt-5',
+    'nobody',
+  );
+  const model = fc.constantFrom('openai/a', 'openai/*', 'nobody/b', 'x/*/y*', '*/*');
+  const deployment = fc.oneof(
+    model,
+    fc.record(
+      {
+        model,
+        id: fc.constantFrom('one', 'chat', '__proto__'),
+        apiKey: fc.oneof(word, fc.string({ minLength: 1 })),
+        baseUrl: fc.oneof(fc.webUrl(), fc.string({ minLength: 1 })),
+        params: fc.dictionary(word, tree),
+        config: fc.dictionary(word, tree),
+        headers: fc.dictionary(word, fc.string()),
+      },
+      { requiredKeys: ['model'] },
+    ),
+  );
+  const targets = fc.array(fc.oneof(name, fc.record({ model: name, params: fc.dictionary(word, tree) })), {
+    maxLength: 3,
+  });
   const spec = fc.record(
     {
-      groups: fc.dictionary(
-        fc.oneof(word, fc.string()),
-        fc.array(fc.oneof(scalar, fc.dictionary(word, tree)), { maxLength: 3 }),
-        { maxKeys: 4 },
-      ),
-      aliases: fc.dictionary(fc.oneof(word, fc.string()), scalar, { maxKeys: 4 }),
+      groups: fc.dictionary(name, fc.array(deployment, { minLength: 1, maxLength: 3 }), { maxKeys: 4 }),
+      aliases: fc.dictionary(name, name, { maxKeys: 4 }),
       router: fc.record(
         {
-          fallbacks: tree,
-          defaultFallbacks: tree,
-          retryPolicy: tree,
-          strategy: scalar,
-          groupRetryPolicies: tree,
+          fallbacks: fc.dictionary(name, targets),
+          defaultFallbacks: targets,
+          groupRetryPolicies: fc.dictionary(name, fc.constant({ RateLimit: 1 })),
         },
         { requiredKeys: [] },
       ),
@@ -182,5 +208,5 @@ it('takes whatever the schema of our own files takes', async () => {
     }),
     { numRuns: 200 },
   );
-  expect(valid).toBeGreaterThan(10);
+  expect(valid).toBeGreaterThan(100);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BuiltFake, modelListDeps, modelSources } from '../../../testing/index.ts';
+import { builtFrom, modelListDeps, modelSources } from '../../../testing/index.ts';
 import type { ModelListDeps } from './create-model-list.ts';
 import { readModelList } from './model-list-source.ts';
 
@@ -7,7 +7,7 @@ const read = (models: string, given: Partial<ModelListDeps> = {}, routers: Recor
   readModelList(modelSources(models, routers), { dir: '/nowhere', ...modelListDeps(given) });
 
 const settingsOf = (built: Awaited<ReturnType<typeof read>>, group: string, index = 0) =>
-  (built.list.groups.get(group)?.[index]?.provider() as BuiltFake).settings;
+  builtFrom(built.list.groups.get(group)?.[index]).settings;
 
 describe('the model list', () => {
   it('has every setting of a deployment where the router looks for it', async () => {
@@ -80,6 +80,8 @@ describe('the model list', () => {
       organization: 'org-1',
       headers: { 'X-My_Team': 'blue' },
       some_flag: true,
+      timeout_ms: 120_000,
+      idle_timeout_ms: 60_000,
     });
     expect(short).toMatchObject({
       providerKind: 'ollama',

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../base/index.ts';
-import { createMemoryLogger, FakeClock, modelListDeps, modelSources } from '../../../testing/index.ts';
+import {
+  builtFrom,
+  createMemoryLogger,
+  FakeClock,
+  modelListDeps,
+  modelSources,
+} from '../../../testing/index.ts';
 import type { ModelList } from '../router/deployment.ts';
 import {
   createModelListSource,
@@ -205,8 +211,7 @@ it('asks again for secrets, which may change in their store', async () => {
   const { source, lists } = create({ clock, secrets: { get: () => secrets.value } });
   await source.apply(modelSources("groups: { chat: [{ id: a, model: openai/a, api_key: 'secret:o:k' }] }"));
   await source.start();
-  const settings = () =>
-    (source.current().groups.get('chat')?.[0]?.provider() as unknown as { settings: object }).settings;
+  const settings = () => builtFrom(source.current().groups.get('chat')?.[0]).settings;
   expect(settings()).toEqual({ api_key: 'one' });
   await clock.advance(300_000);
   expect(lists).toHaveLength(1);

@@ -22,7 +22,7 @@ export interface AnthropicOptions extends CallTimes {
   readonly headers?: Readonly<Record<string, string>>;
   readonly fetch: typeof globalThis.fetch;
   /** With it requests of the Messages API are sent on as they are. */
-  readonly request?: EgressClient['request'];
+  readonly pass?: EgressClient['pass'];
   readonly clock: Clock;
 }
 
@@ -39,7 +39,7 @@ const tiers: Readonly<Record<string, string>> = {
 };
 
 /** Call options of the SDK, and the fields that must be written into the body by their own names. */
-export function anthropicCall(request: ModelRequest): {
+function anthropicCall(request: ModelRequest): {
   readonly options: LanguageModelV4CallOptions;
   readonly fields: JsonObject;
 } {
@@ -122,6 +122,6 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
       });
     },
   });
-  if (options.request === undefined) return provider;
-  return { ...provider, ...createAnthropicForward({ ...options, request: options.request, upstream, root }) };
+  if (options.pass === undefined) return provider;
+  return { ...provider, ...createAnthropicForward({ ...options, pass: options.pass, upstream, root }) };
 }

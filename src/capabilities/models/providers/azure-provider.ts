@@ -10,7 +10,7 @@ import type { LLMProvider } from '../provider.ts';
 /** Where a resource of Azure OpenAI is. */
 export interface AzureOptions extends Pick<
   OpenAICompatibleOptions,
-  'apiKey' | 'headers' | 'timeoutMs' | 'idleTimeoutMs' | 'fetch' | 'request' | 'clock' | 'structuredOutputs'
+  'apiKey' | 'headers' | 'timeoutMs' | 'idleTimeoutMs' | 'fetch' | 'pass' | 'clock' | 'structuredOutputs'
 > {
   /**
    * `https://NAME.openai.azure.com`, whose models are its deployments; or an address with `/openai/v1`, or with

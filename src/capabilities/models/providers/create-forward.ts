@@ -1,6 +1,5 @@
-import type { Readable } from 'node:stream';
 import { AppError, isJsonObject, type Clock, type Json } from '../../../base/index.ts';
-import type { EgressClient } from '../../../platform/http-client/index.ts';
+import type { ByteSource, EgressClient } from '../../../platform/http-client/index.ts';
 import type { LLMProvider, WireShape } from '../provider.ts';
 import type { CallTimes } from './call-limits.ts';
 import { forwardBody, type ForwardDialect } from './forward-body.ts';
@@ -8,7 +7,7 @@ import { reportedError, statusError, toProviderError, type Upstream } from './pr
 
 /** An upstream to which requests are sent on as they are. */
 export interface ForwardOptions extends CallTimes, ForwardDialect {
-  readonly request: EgressClient['request'];
+  readonly pass: EgressClient['pass'];
   readonly clock: Clock;
   readonly upstream: Upstream;
   /** Where requests of each shape go. */
@@ -22,7 +21,7 @@ const errorBodyMs = 5000;
 const passedOn = /^(?:x-ratelimit-|anthropic-ratelimit-|openai-(?:processing-ms|version)$|request-id$)/;
 
 /** What of an upstream's headers is of use to clients. */
-function worthPassing(headers: Readonly<Record<string, string>>): Record<string, string> {
+function worthPassing(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
@@ -32,21 +31,24 @@ function worthPassing(headers: Readonly<Record<string, string>>): Record<string,
 }
 
 /** The beginning of an error's body; what comes too late or breaks off is left out. */
-async function errorText(body: Readable, clock: Clock): Promise<string> {
+async function errorText(body: ByteSource, clock: Clock): Promise<string> {
   const cancel = clock.after(errorBodyMs, () => body.destroy());
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for (
+      let chunk = await body.next();
+      chunk !== undefined && size < mostErrorBytes;
+      chunk = await body.next()
+    ) {
       chunks.push(chunk);
       size += chunk.length;
-      if (size >= mostErrorBytes) break;
     }
   } catch {
     // The status says enough.
   } finally {
     cancel();
-    body.on('error', () => {}).destroy();
+    body.destroy();
   }
   return Buffer.concat(chunks).toString('utf8', 0, mostErrorBytes);
 }
@@ -63,7 +65,7 @@ function statusOf(report: Json): number | undefined {
 export function createForward(
   options: ForwardOptions,
 ): Required<Pick<LLMProvider, 'wireShapes' | 'forward'>> {
-  const { request, clock, upstream, urls, timeoutMs = 120_000, idleTimeoutMs = 60_000 } = options;
+  const { pass, clock, upstream, urls, timeoutMs = 120_000, idleTimeoutMs = 60_000 } = options;
   const shared = { 'content-type': 'application/json', ...options.headers };
   return {
     wireShapes: Object.keys(urls) as WireShape[],
@@ -77,7 +79,7 @@ export function createForward(
         );
       let response;
       try {
-        response = await request({
+        response = await pass({
           url,
           method: 'POST',
           headers: { ...wire.headers, accept: stream ? 'text/event-stream' : 'application/json', ...shared },
@@ -85,7 +87,6 @@ export function createForward(
           signal,
           headersTimeoutMs: timeoutMs,
           idleTimeoutMs,
-          passThrough: true,
         });
       } catch (error) {
         if (signal.aborted) throw signal.reason;

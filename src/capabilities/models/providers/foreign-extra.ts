@@ -1,5 +1,6 @@
 import type { LanguageModelV4CallOptions } from '@ai-sdk/provider';
 import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
+import { ollamaFields } from './foreign-fields.ts';
 
 /** Fields of OpenAI's requests that no other dialect has a counterpart for, or that stand in our own request. */
 export const openAIOnly: ReadonlySet<string> = new Set([
@@ -28,6 +29,9 @@ export const openAIOnly: ReadonlySet<string> = new Set([
   'verbosity',
   'web_search_options',
 ]);
+
+/** Nor do they have the words of Ollama. */
+const notTheirs: ReadonlySet<string> = new Set([...openAIOnly, ...ollamaFields]);
 
 const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
 
@@ -84,6 +88,6 @@ export function readForeignExtra(extra: JsonObject | undefined, maxTokens: numbe
     ...(typeof userId === 'string' ? { userId } : {}),
     ...(typeof parallel === 'boolean' ? { parallelToolCalls: parallel } : {}),
     ...(typeof tier === 'string' ? { serviceTier: tier } : {}),
-    rest: Object.fromEntries(Object.entries(others).filter(([name]) => !openAIOnly.has(name))),
+    rest: Object.fromEntries(Object.entries(others).filter(([name]) => !notTheirs.has(name))),
   };
 }

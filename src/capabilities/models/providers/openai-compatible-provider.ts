@@ -43,7 +43,7 @@ export interface OpenAICompatibleOptions extends CallTimes {
   readonly rerank?: boolean;
   readonly fetch: typeof globalThis.fetch;
   /** With it requests of OpenAI's shapes are sent on as they are. */
-  readonly request?: EgressClient['request'];
+  readonly pass?: EgressClient['pass'];
   /** Shapes that the server takes, where its address does not tell. */
   readonly wireShapes?: readonly OpenAIShape[];
   readonly clock: Clock;
@@ -192,14 +192,14 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
         }
       : {}),
   });
-  if (options.request === undefined) return provider;
-  const { request, wireShapes: shapes } = options;
+  if (options.pass === undefined) return provider;
+  const { pass, wireShapes: shapes } = options;
   return {
     ...provider,
     ...createQuirkyForward({
       ...options,
       quirks,
-      request,
+      pass,
       upstream,
       baseUrl,
       headers,

@@ -40,11 +40,14 @@ function marksOf(shape: WireShape, colon: string): Marks {
   }
 }
 
+const beyondAscii = /[\x80-\xff]/;
+
 /** The line as text again: it was read byte by byte, for the search. */
-const decode = (line: string): Json | undefined => tryParseJson(Buffer.from(line, 'latin1').toString('utf8'));
+const decode = (line: string): Json | undefined =>
+  tryParseJson(beyondAscii.test(line) ? Buffer.from(line, 'latin1').toString('utf8') : line);
 
 /**
- * Reads along in a stream of server-sent events that is passed on: usage, finish reason, model, an error in the middle, and
+ * Reads along in a stream of server-sent events that is passed on: usage, finish reason, an error in the middle, and
  * how much was said, for an estimate where nobody tells the usage. Only the few events that tell something are parsed.
  * With `hideUsage` the chunk that holds nothing but the usage is taken out: the client did not ask for it.
  */
@@ -59,7 +62,6 @@ export class UsageTap {
   /** Bytes of text that the model has said, about its characters where they are ASCII. */
   spokenBytes = 0;
   finishReason: FinishReason | undefined;
-  model: string | undefined;
   /** What the first event with data is: nothing yet, an answer, or a report of failure. */
   opening: 'none' | 'answer' | 'error' = 'none';
   /** The report that the upstream sent in place of an end. */
@@ -147,7 +149,11 @@ export class UsageTap {
 
   /** Looks at a line of data; true: its event is to be taken out. */
   #line(line: string): boolean {
-    if (this.opening === 'none') this.#open(line);
+    const isFirst = this.opening === 'none';
+    if (isFirst) {
+      this.opening = 'answer';
+      this.#marks = marksOf(this.#shape, /^data: ?\{\s*"[^"]*": /.test(line) ? ': ' : ':');
+    }
     if (line.length < 16 && line.slice(5).trim() === '[DONE]') {
       this.ended = true;
       return false;
@@ -162,15 +168,10 @@ export class UsageTap {
       if (!tells && text.start !== -1)
         this.#last = { before: line.slice(0, text.start), behind: line.slice(text.end) };
     }
-    return tells && this.#tell(line);
-  }
-
-  /** Looks at the first event that has data. */
-  #open(line: string): void {
-    this.opening = 'answer';
-    this.#marks = marksOf(this.#shape, /^data: ?\{\s*"[^"]*": /.test(line) ? ': ' : ':');
-    this.#tell(line);
-    if (this.failure !== undefined) this.opening = 'error';
+    if (!tells) return false;
+    const hides = this.#tell(line);
+    if (isFirst && this.failure !== undefined) this.opening = 'error';
+    return hides;
   }
 
   /** Reads an event that tells something; true: it is to be taken out. */
@@ -191,7 +192,6 @@ export class UsageTap {
       : isJsonObject(event['response'])
         ? event['response']
         : event;
-    if (typeof holder['model'] === 'string') this.model ??= holder['model'];
     // Anthropic tells the input at the beginning and the output at the end.
     for (const usage of [holder['usage'], event['usage']])
       if (isJsonObject(usage)) this.#wireUsage = { ...this.#wireUsage, ...known(usage) };
@@ -236,14 +236,12 @@ function eventAround(text: string, lineStart: number, lineEnd: number): readonly
   return [start, Math.min(end, text.length)];
 }
 
+/** The bytes without these parts; what follows is moved up, because nobody else holds them. */
 function without(bytes: Buffer, parts: readonly (readonly [number, number])[]): Buffer {
-  const kept: Buffer[] = [];
-  let copied = 0;
-  for (const [start, end] of parts.toSorted(([a], [b]) => a - b)) {
-    if (start < copied) continue;
-    kept.push(bytes.subarray(copied, start));
-    copied = end;
+  let end = bytes.length;
+  for (const [from, to] of parts.toReversed()) {
+    bytes.copyWithin(from, to, end);
+    end -= to - from;
   }
-  kept.push(bytes.subarray(copied));
-  return Buffer.concat(kept);
+  return bytes.subarray(0, end);
 }

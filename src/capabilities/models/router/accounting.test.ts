@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Begun } from './dispatch.ts';
 import { AppError } from '../../../base/index.ts';
 import { createDispatcherGround, modelListOf, upstreamError } from '../../../testing/dispatcher-ground.ts';
 
@@ -49,6 +50,29 @@ describe('what was admitted', () => {
     expect(ground.clock.pending).toBe(0);
   });
 
+  it('counts what parameters add, and the answers that they ask for', async () => {
+    const params = { tools: [{ type: 'function', function: { name: 'a'.repeat(5000) } }], n: 4 };
+    const ground = createDispatcherGround(
+      modelListOf({ chat: [{ id: 'a', order: 1 }], big: [{ id: 'b' }] }, inOrder),
+      { endings: { a: broken } },
+    );
+    await ground.dispatch('chat', { answers: 2, fallbacks: [{ model: 'big', params }] });
+    const [plain, filled] = ground.admitted;
+    expect(plain).toMatchObject({ mostInputTokens: 40, answers: 2 });
+    expect(filled?.answers).toBe(4);
+    expect(filled?.mostInputTokens).toBeGreaterThan(5000);
+  });
+
+  it('is estimated where an answer broke off or never came: it may be on the bill', async () => {
+    for (const code of ['upstream_error', 'timeout'] as const) {
+      const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), {
+        endings: { a: upstreamError(code, {}) },
+      });
+      await ground.dispatch('chat');
+      expect(ground.settled[0]).toMatchObject({ status: code, usage: { inputTokens: 10 }, estimated: true });
+    }
+  });
+
   it('is settled when the caller leaves before and after the answer began', async () => {
     const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), { endings: { a: 'hang' } });
     for (const begun of [false, true]) {
@@ -84,9 +108,10 @@ describe('what was admitted', () => {
     expect(ground.clock.pending).toBe(0);
   });
 
-  it('is settled even if an aborted answer never says how it ended', async () => {
+  it('is settled even if an aborted answer does not say in time how it ended', async () => {
+    const { promise: done, resolve: late } = Promise.withResolvers<Awaited<Begun<string>['done']>>();
     const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), {
-      endings: { a: () => Promise.resolve({ value: 'a', done: new Promise(() => {}) }) },
+      endings: { a: () => Promise.resolve({ value: 'a', done }) },
     });
     const controller = new AbortController();
     await ground.dispatch('chat', { signal: controller.signal });
@@ -95,6 +120,7 @@ describe('what was admitted', () => {
     expect(ground.settled).toHaveLength(0);
     await ground.clock.advance(1);
     expect(ground.settled).toMatchObject([{ status: 'cancelled', estimated: true }]);
+    late({ status: 'ok', usage: undefined, estimated: false });
     await ground.clock.advance(200_000);
     expect(ground.settled).toHaveLength(1);
     expect(ground.state('a')?.inFlight).toBe(0);

@@ -11,7 +11,10 @@ export interface DispatchRequest {
   readonly operation: AdmissionRequest['operation'];
   readonly stream: boolean;
   readonly inputTokens: number;
-  readonly inputBytes: number;
+  /** More it cannot be. */
+  readonly mostInputTokens: number;
+  /** How many answers are asked for at once. Default 1. */
+  readonly answers?: number;
   readonly maxOutputTokens: number | undefined;
   /** Tags of request, key and team. */
   readonly tags: readonly string[];

@@ -153,6 +153,13 @@ describe('which errors take a deployment out', () => {
     expect(ground.cooling()).toBe(true);
   });
 
+  it('does not count what is the fault of the request', async () => {
+    const ground = single(upstreamError('model_rejected', { status: 400 }));
+    for (let index = 0; index < 10; index += 1) await ground.call();
+    expect(ground.state('a')).toMatchObject({ requests: 10, failures: 0, lastError: undefined });
+    expect(ground.cooling()).toBe(false);
+  });
+
   it('does not blame a deployment for a caller who left', async () => {
     const ground = single('hang');
     for (let index = 0; index < 6; index += 1) {

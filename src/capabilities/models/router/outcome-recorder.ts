@@ -40,7 +40,7 @@ export class OutcomeRecorder {
     const deployment = plan.deployments[index];
     if (health === undefined || deployment === undefined) return found;
     health.window.add('requests', 1, nowMs);
-    this.#deps.note?.(deployment, error);
+    this.#tell(deployment, error);
     // Who refuses a request for the request's sake is well.
     if (found.blames) this.#blame(plan, index, error, found, nowMs);
     else this.#prove(plan, index);
@@ -52,13 +52,22 @@ export class OutcomeRecorder {
     const deployment = plan.deployments[index];
     if (deployment === undefined) return;
     if (status === 'ok') {
-      this.#deps.note?.(deployment, undefined);
+      this.#tell(deployment, undefined);
       return;
     }
     if (!(status in errorTable) || !brokenEnds.has(status)) return;
     const error = new AppError(status as AppError['code'], `The answer of "${deployment.id}" broke off.`);
-    this.#deps.note?.(deployment, error);
+    this.#tell(deployment, error);
     this.#blame(plan, index, error, { ...classifyError(error), unreachable: false }, nowMs);
+  }
+
+  /** Whoever listens must not turn a failure that others can make good into one of the whole call. */
+  #tell(deployment: Deployment, error: AppError | undefined): void {
+    try {
+      this.#deps.note?.(deployment, error);
+    } catch (cause) {
+      this.#deps.logger.debug({ deployment: deployment.id, error: cause }, 'an outcome could not be noted');
+    }
   }
 
   #prove(plan: GroupPlan, index: number): void {

@@ -99,6 +99,27 @@ describe('retrying', () => {
     expect(ground.called()).toEqual(['a', 'b', 'c'].slice(0, attempts));
   });
 
+  it('goes to a sibling when a deployment cannot even be built', async () => {
+    const unbuilt = (): never => {
+      throw upstreamError('invalid_definition');
+    };
+    const ground = createDispatcherGround(
+      modelListOf(
+        {
+          chat: [
+            { id: 'a', order: 1, provider: unbuilt },
+            { id: 'b', order: 2 },
+          ],
+        },
+        inOrder,
+      ),
+    );
+    ground.noted.push = () => unbuilt();
+    expect((await ground.dispatch('chat')).value).toBe('b');
+    expect(ground.admitted.map(({ deployment }) => deployment.id)).toEqual(['b']);
+    expect(ground.state('a')).toMatchObject({ inFlight: 0, failures: 1 });
+  });
+
   it.each<[string, AppError]>([
     ['a refused key', noKey],
     ['a content policy', upstreamError('content_blocked')],

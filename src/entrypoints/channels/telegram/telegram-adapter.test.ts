@@ -13,6 +13,7 @@ const noState: ChannelState = {
   set: () => Promise.resolve(),
   raise: () => Promise.resolve(),
   delete: () => Promise.resolve(),
+  deleteOlder: () => Promise.resolve(),
   acquireLease: () => Promise.resolve(true),
   releaseLease: () => Promise.resolve(),
 };

@@ -28,7 +28,7 @@ const knownCodes: Readonly<Partial<Record<ErrorCode, string>>> = {
 const passedStatuses: ReadonlySet<unknown> = new Set([400, 404, 409, 413, 415, 422]);
 
 /** The status of an error: that of the upstream where it refused what the client wrote. */
-export function openAIStatus({ code, details, status }: AppError): number {
+function openAIStatus({ code, details, status }: AppError): number {
   const upstream = details?.['status'];
   return code === 'model_rejected' && passedStatuses.has(upstream) ? Number(upstream) : status;
 }

@@ -65,6 +65,9 @@ const ofLiteLlm = new Set([
 ]);
 const ofCosts = /cost_per_|_cost$|_cost_/;
 
+/** Prices of requests with more input than so many thousand tokens. */
+const longRequest = /^(?:input|output)_cost_per_token_above_([1-9]\d{0,5})k_tokens$/;
+
 const perMillion = (perToken: number | undefined): number | undefined =>
   // Twelve digits: what was written as 2.5e-7 stays 0.25.
   perToken === undefined ? undefined : Number((perToken * 1_000_000).toPrecision(12));
@@ -80,11 +83,18 @@ function price(params: Fields, info: Fields | undefined): DeploymentSpec['price'
   const cachedInputPerMillion = cost('cache_read_input_token_cost');
   const cacheWritePerMillion = cost('cache_creation_input_token_cost');
   if (inputPerMillion === undefined && outputPerMillion === undefined) return undefined;
+  const limits = [...params.keys, ...(info?.keys ?? [])].flatMap((key) => longRequest.exec(key)?.[1] ?? []);
+  const tiers = [...new Set(limits)].map((thousands) => ({
+    aboveInputTokens: Number(thousands) * 1000,
+    inputPerMillion: cost(`input_cost_per_token_above_${thousands}k_tokens`) ?? inputPerMillion ?? 0,
+    outputPerMillion: cost(`output_cost_per_token_above_${thousands}k_tokens`) ?? outputPerMillion ?? 0,
+  }));
   return {
     inputPerMillion: inputPerMillion ?? 0,
     outputPerMillion: outputPerMillion ?? 0,
     ...(cachedInputPerMillion === undefined ? {} : { cachedInputPerMillion }),
     ...(cacheWritePerMillion === undefined ? {} : { cacheWritePerMillion }),
+    ...(tiers.length === 0 ? {} : { tiers }),
   };
 }
 

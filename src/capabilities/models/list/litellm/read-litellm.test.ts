@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BuiltFake, modelListDeps, modelSources } from '../../../../testing/index.ts';
+import { builtFrom, modelListDeps, modelSources } from '../../../../testing/index.ts';
 import { resolveTarget } from '../../router/resolve-target.ts';
 import type { ModelListDeps } from '../create-model-list.ts';
 import { readModelList } from '../model-list-source.ts';
@@ -39,7 +39,7 @@ function only(built: Built) {
 
 function callOf(built: Built): { kind: string; settings: Readonly<Record<string, unknown>> } | string {
   try {
-    const { kind, settings } = only(built).provider() as BuiltFake;
+    const { kind, settings } = builtFrom(only(built));
     return { kind, settings };
   } catch (error) {
     return String(error);
@@ -144,7 +144,7 @@ describe('a configuration with regions', () => {
         tagRegex: ['^User-Agent: batch/'],
       },
     ]);
-    const settings = list.groups.get('gpt-4o')?.map((one) => (one.provider() as BuiltFake).settings);
+    const settings = list.groups.get('gpt-4o')?.map((one) => builtFrom(one).settings);
     expect(settings).toMatchObject([
       { api_key: 'w', base_url: 'https://west.openai.azure.com/', api_version: '2024-10-21' },
       { api_key: 'n', base_url: 'https://north.openai.azure.com/' },
@@ -194,13 +194,13 @@ describe('a configuration with many providers', () => {
     const call = (name: string) => {
       const [one] = resolveTarget(name, list).deployments;
       try {
-        const { kind, settings } = one?.provider() as BuiltFake;
+        const { kind, settings } = builtFrom(one);
         return [kind, one?.model, settings];
       } catch (error) {
         return String(error);
       }
     };
-    expect(call('openai/gpt-5')).toEqual(['openai', 'gpt-5', { api_key: 'sk-o' }]);
+    expect(call('openai/gpt-5')).toEqual(['openai', 'gpt-5', { api_key: 'sk-o', timeout_ms: 30_000 }]);
     expect(call('claude-opus-4-5')).toEqual(['anthropic', 'claude-opus-4-5', { api_key: 'sk-a' }]);
     expect(call('sonnet')).toEqual([
       'bedrock',
@@ -389,6 +389,16 @@ describe('settings of LiteLLM', () => {
     ],
     ['input_cost_per_token: 3e-6', { price: { inputPerMillion: 3, outputPerMillion: 0 } }, []],
     ['input_cost_per_token: "0.0000001"', { price: { inputPerMillion: 0.1, outputPerMillion: 0 } }, []],
+    [
+      'input_cost_per_token: 1e-6, input_cost_per_token_above_200k_tokens: 2e-6, output_cost_per_token_above_200k_tokens: 3e-6',
+      {
+        price: {
+          inputPerMillion: 1,
+          tiers: [{ aboveInputTokens: 200_000, inputPerMillion: 2, outputPerMillion: 3 }],
+        },
+      },
+      [],
+    ],
     ['base_url: "http://h", api_base: "http://h"', { params: {} }, []],
     ['extra_headers: [x]', {}, ['extra_headers is not used: expected a map']],
   ])('%s', async (params, expected, notes) => {
