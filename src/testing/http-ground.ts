@@ -9,7 +9,7 @@ import type {
 } from '../capabilities/models/index.ts';
 import { createEventRouter } from '../engine/routing/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
-import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
+import type { RunStore, RunView, SessionView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
 import type { HttpServerDeps } from '../entrypoints/http/index.ts';
 import { createHealthAggregator, createMetrics } from '../platform/observability/index.ts';
@@ -26,6 +26,7 @@ import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { FakeUsage } from './fake-usage.ts';
+import { fakeWorker } from './fake-worker.ts';
 import { createMemoryLogger } from './memory-logger.ts';
 import { MemoryResponseStore } from './memory-response-store.ts';
 
@@ -267,20 +268,6 @@ class FakeModels {
     providers: [],
   });
 }
-
-const fakeWorker: WorkerView = {
-  id: 'wrk_1',
-  host: 'here',
-  pid: 7,
-  roles: ['runs'],
-  version: '1.2.3',
-  concurrency: 50,
-  activeRuns: 2,
-  isAlive: true,
-  startedAt: startOf2026,
-  heartbeatAt: startOf2026,
-  heartbeatAgeMs: 40,
-};
 
 /** Everything an HTTP server stands on, in memory, with handles on it. */
 export function createHttpGround(

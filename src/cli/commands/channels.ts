@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import { say, type CliContext, type GlobalOptions } from '../cli-context.ts';
 import { CliError, exitCodes } from '../cli-error.ts';
-import { columns, outputFormat, printRows, printValue, rowsOf } from '../output.ts';
+import { columns, outputFormat, plainText, printRows, printValue, rowsOf } from '../output.ts';
 import { openClient } from './open-client.ts';
 
 const prefix = '/api/v1/channels';
@@ -46,9 +46,12 @@ export function registerChannels(program: Command, context: CliContext): void {
       const format = formatOf(command);
       if (format !== 'table' || !isJsonObject(shown)) printValue(context, format, shown);
       else
-        say(context, `${name}: ${String(shown['status'])}${options.to === undefined ? '' : ', text sent'}`);
+        say(
+          context,
+          `${name}: ${plainText(shown['status'])}${options.to === undefined ? '' : ', text sent'}`,
+        );
       const isUp = isJsonObject(shown) && (shown['status'] === 'up' || shown['status'] === 'standby');
-      const reason = isJsonObject(shown) ? String(shown['error'] ?? shown['status']) : 'unknown';
+      const reason = isJsonObject(shown) ? plainText(shown['error'] ?? shown['status']) : 'unknown';
       if (!isUp) throw new CliError(`channel ${name} is not up: ${reason}`, { exitCode: exitCodes.failed });
     });
   channels
@@ -87,7 +90,7 @@ function registerPairing(channels: Command, context: CliContext): void {
     .action(async (name: string, code: string, _options: unknown, command: Command) => {
       const path = address(name, '/pairings/approve');
       const paired = await openClient(context, command).call('POST', path, { body: { code } });
-      const user = isJsonObject(paired) ? String(paired['user_id']) : '';
+      const user = isJsonObject(paired) ? plainText(paired['user_id']) : '';
       say(context, `user ${user} may write to ${name}`);
     });
   pair

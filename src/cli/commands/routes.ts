@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { isJsonObject, tryParseJson, type Json, type JsonObject } from '../../base/index.ts';
 import { say, type CliContext, type GlobalOptions } from '../cli-context.ts';
 import { usageError } from '../cli-error.ts';
-import { outputFormat, printRows, printValue } from '../output.ts';
+import { outputFormat, plainText, printRows, printValue } from '../output.ts';
 import { openClient } from './open-client.ts';
 
 const options = {
@@ -16,7 +16,7 @@ const options = {
 } as const;
 
 const targetText = (target: Json | undefined): string =>
-  isJsonObject(target) ? `${String(target['kind'])} ${String(target['name'])}` : '-';
+  isJsonObject(target) ? `${plainText(target['kind'])} ${plainText(target['name'])}` : '-';
 
 function metadataOf(text: string): JsonObject {
   const parsed = tryParseJson(text);
@@ -52,7 +52,7 @@ export function registerRoutes(program: Command, context: CliContext): void {
         return;
       }
       const rule = typeof answer['rule'] === 'string' ? ` "${answer['rule']}"` : '';
-      say(context, `${targetText(answer['target'])}, by ${String(answer['reason'])}${rule}`);
+      say(context, `${targetText(answer['target'])}, by ${plainText(answer['reason'])}${rule}`);
       const considered = Array.isArray(answer['considered']) ? (answer['considered'] as Json[]) : [];
       printRows(context, format, considered.filter(isJsonObject), [
         { title: 'PRIORITY', value: (row) => row['priority'] },

@@ -25,7 +25,11 @@ export const checkRoutes: DefinitionCheck = (definition) => {
   const { routes, access } = definition.spec;
   const names = routes.map((rule) => rule.name);
   return [
-    ...patternFaults({ ...access.mentionPatterns }, ['spec', 'access', 'mentionPatterns']),
+    ...patternFaults(Object.fromEntries(access.mentionPatterns.entries()), [
+      'spec',
+      'access',
+      'mentionPatterns',
+    ]),
     ...routes.flatMap((rule, index) => {
       const path = ['spec', 'routes', index];
       const isTwice = names.indexOf(rule.name) < index;

@@ -70,7 +70,7 @@ const makers = {
 } as const satisfies Readonly<Partial<Record<keyof RuleFields, (rule: RuleFields) => Test>>>;
 
 /** The names of a rule's conditions. */
-export const conditionNames = Object.keys(makers) as readonly (keyof typeof makers)[];
+const conditionNames = Object.keys(makers) as readonly (keyof typeof makers)[];
 
 /** Makes a rule ready. Throws an `Error` when one of its patterns cannot be used. */
 export function compileRule(name: string, rule: RuleFields): CompiledRule {

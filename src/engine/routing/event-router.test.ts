@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/index.ts';
 import { channelDefinition, routeDefinition, type RouteDefinition } from '../../protocol/index.ts';

@@ -44,12 +44,14 @@ export interface RouteExplanation extends RouteDecision {
 
 /** The message of a chat platform as rules see it. */
 export function eventOfMessage(message: Message, channel: string): RoutedEvent {
+  const { guild_id: kept } = message.metadata;
+  const guildId = message.guild_id ?? (typeof kept === 'string' ? kept : undefined);
   return {
     source: message.platform,
     channel,
     accountId: message.account_id,
     channelId: message.channel_id,
-    ...(message.guild_id === undefined ? {} : { guildId: message.guild_id }),
+    ...(guildId === undefined ? {} : { guildId }),
     userId: message.user_id,
     content: message.text,
     chatType: message.chat_type,

@@ -47,6 +47,8 @@ export class CommandDesk {
         return this.#chooseModel(argument, message);
       case 'pair':
         return this.pair(argument, message);
+      default:
+        return undefined;
     }
   }
 

@@ -4,7 +4,8 @@ import type { JsonColumn, NullableTimestamp, Timestamp } from './columns.ts';
 
 /** A message that waits for its turn, or talk that the next turn is shown. */
 export interface ChatMessagesTable {
-  id: Generated<string>;
+  /** A number on the embedded database. */
+  id: Generated<string | number>;
   tenant: string;
   /** Name of the channel definition. */
   channel: string;
