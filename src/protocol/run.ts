@@ -185,6 +185,8 @@ export interface ReplyAddress {
   readonly chatId: string;
   readonly threadId?: string;
   readonly replyToMessageId?: string;
+  /** Streams of a broker that get the response as an event, instead of a channel that says it. */
+  readonly streams?: readonly string[];
 }
 
 /** A file that came with a request. */

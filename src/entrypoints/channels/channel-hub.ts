@@ -28,6 +28,7 @@ import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
+import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
 const longestWatchMs = 3_600_000;
@@ -49,6 +50,8 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Where responses go that were asked for by a stream. */
+  readonly streams?: StreamReplies;
   /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
   readonly intake?: boolean;
   /** Delivers from the queue. Default true. */
@@ -98,6 +101,7 @@ export class ChannelHub implements Service {
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
       {
+        ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
         onSettled: ({ channel, runId, end }) => {
           this.#typing.end(runId);
