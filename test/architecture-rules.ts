@@ -45,7 +45,7 @@ const modules: Readonly<Record<string, Readonly<Record<string, readonly string[]
     routing: ['definitions', 'runs', 'agents', 'teams', 'workflows'],
     automation: ['definitions', 'expressions', 'runs'],
   },
-  entrypoints: { http: [], channels: [], webhooks: [], grpc: [], mcp: [] },
+  entrypoints: { http: [], channels: [], streams: ['channels'], webhooks: [], grpc: [], mcp: [] },
 };
 
 /** Heavy or dangerous packages and the only folders that may import them. */

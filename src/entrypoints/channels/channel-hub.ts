@@ -30,6 +30,7 @@ import { defaultDeliverySettings, type DeliverySettings } from './deliver-respon
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
 import { PairingManager } from './pairing/pairing-manager.ts';
+import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
 const longestWatchMs = 3_600_000;
@@ -54,6 +55,8 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Where responses go that were asked for by a stream. */
+  readonly streams?: StreamReplies;
   /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
   readonly intake?: boolean;
   /** Delivers from the queue. Default true. */
@@ -109,6 +112,7 @@ export class ChannelHub implements Service {
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
       {
+        ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
         onSettled: ({ channel, runId, end }) => {
           this.#typing.end(runId);

@@ -77,6 +77,9 @@ export function createMetrics(options: { version: string; processMetrics?: boole
       'direction',
       'status',
     ]),
+    streamRequests: counter('stream_requests_total', 'Entries of agent:requests by what became of them.', [
+      'outcome',
+    ]),
     channelUp: gauge('channel_up', 'Is the channel connected?', ['channel']),
     queueDepth: gauge('queue_depth', 'Waiting jobs.', ['queue']),
     deadLetters: gauge('dead_letters', 'Unresolved dead letters.', ['kind']),

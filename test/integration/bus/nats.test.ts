@@ -44,6 +44,7 @@ if (await available()) {
       peer: open(url),
       prefix: '',
       keepsWithoutGroup: true,
+      countsGivenBack: false,
       cut: () => proxy.cut(),
       block: () => proxy.block(),
       restore: () => proxy.restore(),

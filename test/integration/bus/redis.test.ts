@@ -40,6 +40,7 @@ if (await redisAvailable()) {
       peer: open(testRedisUrl),
       prefix,
       keepsWithoutGroup: true,
+      countsGivenBack: true,
       cut: () => proxy.cut(),
       block: () => proxy.block(),
       restore: () => proxy.restore(),

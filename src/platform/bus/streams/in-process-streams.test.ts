@@ -4,5 +4,5 @@ import { InProcessStreams } from '../index.ts';
 
 streamContract('in-process', () => {
   const streams = new InProcessStreams({ clock, logger });
-  return { streams, peer: streams, prefix: '', keepsWithoutGroup: true };
+  return { streams, peer: streams, prefix: '', keepsWithoutGroup: true, countsGivenBack: true };
 });

@@ -1,0 +1,3 @@
+export { RequestReader, type RequestReaderDeps } from './request-reader.ts';
+export { createStreamReplies } from './stream-response-sender.ts';
+export { explicitTarget } from './to-agent-request.ts';
