@@ -18,6 +18,8 @@ export function composeCache(parts: {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly redis: RedisClient | undefined;
+  /** What all keys in Redis begin with. */
+  readonly redisPrefix: string;
   /** As they are now. */
   readonly settings: () => ModelCacheSettings | undefined;
   /** By which questions become vectors. */
@@ -27,7 +29,7 @@ export function composeCache(parts: {
   const store =
     redis === undefined
       ? new MemoryAnswerStore({ clock, maxBytes: () => settings()?.exact?.maxBytes ?? defaultMaxBytes })
-      : createRedisAnswerStore({ ...parts, redis });
+      : createRedisAnswerStore({ ...parts, redis, prefix: `${parts.redisPrefix}cache:` });
   return createAnswerCache({
     ...parts,
     store,

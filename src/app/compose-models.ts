@@ -37,6 +37,7 @@ export function composeModels(parts: ModelSideParts) {
     logger,
     metrics,
     redisUrl: config.REDIS_URL,
+    redisPrefix: config.REDIS_PREFIX,
     settings: () => settings().models,
   });
   const { redis } = side;
@@ -59,6 +60,7 @@ export function composeModels(parts: ModelSideParts) {
     logger,
     metrics,
     redis,
+    redisPrefix: config.REDIS_PREFIX,
     settings: () => settings().models.cache,
     gateway: () => models.gateway,
   });

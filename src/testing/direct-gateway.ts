@@ -128,6 +128,7 @@ export function createDirectGateway(
       return { route, response: value };
     },
     explain: () => Promise.resolve([]),
+    permitted: () => Promise.resolve(() => true),
     states: () => [],
     clearCache: () => Promise.resolve(),
   };

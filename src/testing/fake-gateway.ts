@@ -99,6 +99,13 @@ export class FakeGateway implements ModelGateway {
     return { route: fakeRoute, response: this.ranking(call) };
   }
 
+  /** Names that keys may not use. */
+  readonly forbidden = new Set<string>();
+
+  permitted(): Promise<(name: string) => boolean> {
+    return Promise.resolve((name) => !this.forbidden.has(name));
+  }
+
   explain(): Promise<readonly RouteStep[]> {
     return Promise.resolve([]);
   }

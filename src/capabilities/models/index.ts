@@ -21,6 +21,7 @@ export type { Guard, GuardContext, GuardedAnswer, Verdict } from './guards/guard
 export { createLiveGuards } from './guards/live-guards.ts';
 export type { Finding, TextScan } from './guards/text-scan.ts';
 export type * from './router/index.ts';
+export { resolveTarget } from './router/index.ts';
 export { fromLanguageModel, type LanguageModelProviderOptions } from './providers/from-language-model.ts';
 export type { PluginProvider, SimpleProvider } from './providers/simple-provider.ts';
 export { createLocalModels, type LocalModels, type PullProgress } from './providers/local-models.ts';

@@ -10,6 +10,7 @@ import { routeOf, routeOfHit } from './call-route.ts';
 import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
 import type { GuardChain } from './guard.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
+import { isModelAllowed } from './model-permission.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
 import { withParams } from './request-params.ts';
 import { createVectorCalls } from './vector-calls.ts';
@@ -125,6 +126,11 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
         'chat',
       );
       return dispatcher.explain(prepared.dispatch);
+    },
+
+    async permitted(scope) {
+      const { models } = await deps.callers.attributesOf(scope);
+      return (name) => models === undefined || isModelAllowed(name, models);
     },
 
     states: () => dispatcher.states(),

@@ -101,6 +101,8 @@ export interface ModelGateway {
     readonly model: string;
     readonly body?: JsonObject;
   }): Promise<readonly RouteStep[]>;
+  /** Which names the caller's key may use at all. */
+  permitted(scope: ModelCaller['scope']): Promise<(name: string) => boolean>;
   states(): readonly DeploymentState[];
   /** The model list as it is now. */
   list(): ModelList;

@@ -215,7 +215,8 @@ export async function runAttempt<T>(
         })
       : toAppError(thrown);
     // Silence, and an answer that breaks off or cannot be read, are paid for all the same.
-    const unknown = timedOut || error.code === 'upstream_error' || error.code === 'timeout';
+    const answered = error.details?.['status'] !== undefined;
+    const unknown = timedOut || (!answered && (error.code === 'upstream_error' || error.code === 'timeout'));
     finish(error.code, unknown ? inputOnly(request) : undefined, unknown);
     if (error.code === 'timeout') health.latency.sawFirstToken(tookMs, nowMs);
     return { kind: 'failed', error, verdict: outcomes.failed(plan, index, error, nowMs), tookMs };

@@ -92,9 +92,14 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
         response: { 200: z.union([wireModel, anthropicModel]) },
       },
     },
-    async (request) => {
-      const model = await list.get(request.scope, request.params['*']);
-      return isAnthropicClient(request) ? toAnthropicModel(model) : model;
+    async (request, reply) => {
+      const wait = startCallerWait(deps, reply);
+      try {
+        const model = await list.get(request.scope, request.params['*'], wait.signal);
+        return isAnthropicClient(request) ? toAnthropicModel(model) : model;
+      } finally {
+        wait.clear();
+      }
     },
   );
 
