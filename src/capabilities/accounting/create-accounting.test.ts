@@ -235,9 +235,9 @@ describe('accounting', () => {
     first.settle(outcome(100, 700));
     expect(await use('tenant', budget(10))).toMatchObject({ budgets: [{ spentUsd: 7.1, reservedUsd: 0 }] });
     // 2.90 would pay for 250 tokens.
-    await expect(
-      admit(accounting, { maxOutputTokens: 2000, mostInputTokens: 400 }),
-    ).rejects.toMatchObject({ code: 'budget_exceeded' });
+    await expect(admit(accounting, { maxOutputTokens: 2000, mostInputTokens: 400 })).rejects.toMatchObject({
+      code: 'budget_exceeded',
+    });
     expect((await admit(accounting, { maxOutputTokens: 100 })).maxOutputTokens).toBe(100);
   });
 
