@@ -2,6 +2,7 @@ import { measureAgentTurn } from './agent-turn.ts';
 import { measureEventLoop } from './event-loop.ts';
 import { measureFanOut } from './fan-out.ts';
 import { measureFirstToken } from './first-token.ts';
+import { measureGateway } from './gateway.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
 import { measureLedger } from './ledger.ts';
@@ -27,6 +28,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   waiting: measureWaiting,
   'first-token': measureFirstToken,
   'event-loop': measureEventLoop,
+  gateway: measureGateway,
   ledger: measureLedger,
   'router-pick': measureRouterPick,
 };

@@ -130,5 +130,6 @@ export function createDirectGateway(
     explain: () => Promise.resolve([]),
     permitted: () => Promise.resolve(() => true),
     states: () => [],
+    clearCache: () => Promise.resolve(),
   };
 }

@@ -117,4 +117,12 @@ export class FakeGateway implements ModelGateway {
   list(): ModelList {
     return this.models;
   }
+
+  /** Tenants whose cache was cleared. */
+  readonly cleared: string[] = [];
+
+  clearCache(tenant: string): Promise<void> {
+    this.cleared.push(tenant);
+    return Promise.resolve();
+  }
 }

@@ -29,7 +29,10 @@ it('a Redis that is away knows nothing, and stops nobody', async () => {
   const store = createRedisAnswerStore({ redis, clock, logger });
   store.set('t', 'k', {
     answer: {
-      ...{ deployment: 'd', group: 'g', provider: 'p', model: 'm' },
+      deployment: 'd',
+      group: 'g',
+      provider: 'p',
+      model: 'm',
       usage: { inputTokens: 1, outputTokens: 1, costUsd: null },
       kind: 'events',
       events: [],

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { AppError } from '../../base/index.ts';
 import type { RouteDeps } from './http-deps.ts';
+import { whenStopped } from './when-stopped.ts';
 
 /** Ends when the caller is gone, the server stops or the time is over; the reason is the error to answer with. */
 export interface CallerWait {
@@ -28,8 +29,7 @@ export function startCallerWait(
     controller.abort(new AppError('not_ready', 'the server is stopping; try again in a moment'));
   if (raw.destroyed) onClose();
   else raw.once('close', onClose);
-  if (lifetime.stopped.aborted) onStop();
-  lifetime.stopped.addEventListener('abort', onStop, { once: true });
+  const forgetStop = whenStopped(lifetime.stopped, onStop);
   const cancelLimit =
     limit === undefined ? () => {} : clock.after(limit.milliseconds, () => controller.abort(limit.error()));
   return {
@@ -40,7 +40,7 @@ export function startCallerWait(
     clear: () => {
       cancelLimit();
       raw.off('close', onClose);
-      lifetime.stopped.removeEventListener('abort', onStop);
+      forgetStop();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { AppError } from '../../base/index.ts';
 
@@ -19,12 +19,16 @@ function base62(value: bigint, length: number): string {
 }
 
 function checksum(text: string): string {
-  return base62(BigInt(crc32(text)), checksumLength);
+  let digest = '';
+  // 32 bits need no big numbers.
+  for (let rest = crc32(text); digest.length < checksumLength; rest = Math.floor(rest / 62))
+    digest = digits.charAt(rest % 62) + digest;
+  return digest;
 }
 
 /** SHA-256 of a key: all that is ever stored of it. */
 export function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }
 
 /** A fresh key `a33_<8 characters to look it up by>_<256 random bits><checksum>`. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../base/index.ts';
 import { createMetrics } from '../../../platform/observability/index.ts';
 import { projectModels, systemScope } from '../../../protocol/index.ts';
 import { FakeClock } from '../../../testing/fake-clock.ts';
@@ -45,7 +46,7 @@ function callOf(asked: Asked = {}): CacheableCall {
     guards,
     control,
     ...(headers === undefined ? {} : { headers }),
-    body: () => ({ messages, ...body }) as never,
+    body: (): JsonObject => ({ messages, ...(body as JsonObject) }),
     request: () => ({ messages, ...request }) as never,
   };
 }

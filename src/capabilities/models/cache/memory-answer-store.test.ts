@@ -21,7 +21,11 @@ it('never takes more memory than it may; what was used longest ago goes first', 
   const set = (key: string, size: number): void => {
     const usage = { inputTokens: 1, outputTokens: 1, costUsd: null };
     const answer: CachedAnswer = {
-      ...{ deployment: 'd', group: 'g', provider: 'p', model: 'm', usage },
+      deployment: 'd',
+      group: 'g',
+      provider: 'p',
+      model: 'm',
+      usage,
       kind: 'bytes',
       contentType: 't',
       body: Buffer.alloc(size),

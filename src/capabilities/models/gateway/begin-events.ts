@@ -1,5 +1,4 @@
 import { AppError, toAppError } from '../../../base/index.ts';
-import type { Usage } from '../../../protocol/index.ts';
 import { withCost, type CallOutcome } from '../../accounting/index.ts';
 import type { ModelEvent, ModelRequest } from '../provider.ts';
 import { toStreamError } from '../providers/stream-error.ts';

@@ -136,5 +136,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     states: () => dispatcher.states(),
 
     list: deps.list,
+
+    clearCache: (tenant) => deps.cache().clear(tenant),
   };
 }

@@ -106,6 +106,8 @@ export interface ModelGateway {
   states(): readonly DeploymentState[];
   /** The model list as it is now. */
   list(): ModelList;
+  /** Forgets the answers that are kept for a tenant. Error: `storage_unavailable`. */
+  clearCache(tenant: string): Promise<void>;
 }
 
 export type GatewayEmbeddings = { readonly route: CallRoute } & (

@@ -1,4 +1,3 @@
-import type { JsonObject } from '../../../base/index.ts';
 import type { CacheLookup } from './answer-cache.ts';
 import { beginEmbedding, beginRerank } from './begin-vectors.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
@@ -65,7 +64,7 @@ export function createVectorCalls(deps: GatewayDeps): Pick<ModelGateway, 'embed'
               model: prepared.model,
               stream: false,
               shape: call.wire?.shape ?? 'vectors',
-              body: () => call.wire?.json ?? (call.request() as unknown as JsonObject),
+              body: () => call.wire?.json ?? call.request(),
               guards: guards.fingerprint,
               control: call.routing?.cache ?? {},
             },

@@ -9,7 +9,7 @@ function isCard(text: string): boolean {
   const digits = digitsOf(text);
   if (!/^[2-6]\d{12,18}$/.test(digits)) return false;
   let sum = 0;
-  for (const [index, digit] of [...digits].toReversed().entries()) {
+  for (const [index, digit] of digits.split('').toReversed().entries()) {
     const value = Number(digit) * (index % 2 === 1 ? 2 : 1);
     sum += value > 9 ? value - 9 : value;
   }

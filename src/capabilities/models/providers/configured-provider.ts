@@ -1,6 +1,7 @@
 import { AppError, type Clock, type Environment } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
+import type { CallTimes } from './call-limits.ts';
 import { createAzureProvider } from './azure-provider.ts';
 import { createBedrockProvider } from './bedrock-provider.ts';
 import { createCohereProvider } from './cohere-provider.ts';
@@ -75,9 +76,10 @@ function keyHint(what: string, kind: ProviderKind, settings: ProviderSettings): 
     : `${what} at an address of its own needs its own api_key in spec.model.config.`;
 }
 
-type Shared = Pick<ProviderParts, 'fetch' | 'pass' | 'clock' | 'timeoutMs'> & {
-  readonly headers: Record<string, string>;
-};
+type Shared = Pick<ProviderParts, 'fetch' | 'pass' | 'clock' | 'timeoutMs'> &
+  CallTimes & {
+    readonly headers: Record<string, string>;
+  };
 
 function buildBedrock(settings: ProviderSettings, shared: Shared, parts: ProviderParts): LLMProvider {
   const { environment } = parts;
@@ -183,11 +185,13 @@ export function buildResolvedProvider(
   settings: ProviderSettings,
   parts: ProviderParts,
 ): LLMProvider {
-  const { fetch, pass, clock, timeoutMs } = parts;
+  const { fetch, pass, clock } = parts;
+  const { timeout_ms: timeoutMs = parts.timeoutMs, idle_timeout_ms: idleTimeoutMs } = settings;
   const shared: Shared = {
     fetch,
     clock,
-    timeoutMs,
+    timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : parts.timeoutMs,
+    ...(typeof idleTimeoutMs === 'number' ? { idleTimeoutMs } : {}),
     headers: headerSettings(settings),
     ...(pass === undefined ? {} : { pass }),
   };
