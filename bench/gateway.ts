@@ -72,7 +72,10 @@ async function beside(gateways: { ours: Gateway; bare: Gateway }, portkey: Gatew
     [false, 'plain', 1.6],
     [true, '64-event stream', 1.5],
   ] as const) {
-    const all = { ...gateways, ...(portkey === undefined ? {} : { portkey }) };
+    const all: Readonly<Record<string, Gateway>> = {
+      ...gateways,
+      ...(portkey === undefined ? {} : { portkey }),
+    };
     const results: Partial<Record<string, readonly Measured[]>> = await compare(all, stream ? 4000 : 8000, {
       stream,
     });

@@ -125,7 +125,7 @@ describe('before the first byte', () => {
   });
 
   it('a deployment that said when to come again is left alone until then', async () => {
-    ground = await openChaosGround(['a', 'b'], { router: 'retries: 3' });
+    ground = await openChaosGround(['a', 'b'], { router: 'retries: 3, cooldown: 20ms' });
     const [storm] = ground.upstreams;
     if (storm !== undefined) storm.fault = () => ({ kind: 'rate-limit', retryAfter: '30' });
     const answers = await inParallel(200, 1, (index) => ground.ask(`q${index}`));

@@ -51,9 +51,11 @@ export async function prepareCall(
   const target = deps.target(reference);
   const model = typeof target === 'string' ? target : target.id;
   const fallbacks = fallbacksOf(reference, routing);
-  if (attributes.models !== undefined) {
-    const names = [model, ...(fallbacks ?? []).map((fallback) => fallback.model)];
-    const refused = names.find((name) => !isModelAllowed(name, attributes.models ?? []));
+  const { models } = attributes;
+  if (models !== undefined) {
+    // Those of the list and of definitions are left out where the key may not use them; what a request names is refused.
+    const names = [model, ...(routing?.fallbacks ?? []).map((fallback) => fallback.model)];
+    const refused = names.find((name) => !isModelAllowed(name, models));
     if (refused !== undefined)
       throw new AppError('forbidden', `the key may not use the model "${refused}"`, {
         details: { param: 'model' },
@@ -102,6 +104,7 @@ export async function prepareCall(
       },
       tags: knownCaller.tags ?? [],
       ...(fallbacks === undefined ? {} : { fallbacks }),
+      ...(models === undefined ? {} : { permits: (name: string) => isModelAllowed(name, models) }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),
       ...(routing?.region === undefined ? {} : { region: routing.region }),

@@ -138,7 +138,8 @@ export function statusError(
   const spent = /insufficient_quota|billing|credit balance|insufficient balance/i.test(`${kind} ${message}`);
   const waitMs = retryAfterMs(answer.headers, nowMs, answer.body);
   const waiting = waitMs === undefined ? details : { ...details, retryAfterMs: waitMs };
-  if (status === 429 || /ThrottlingException/.test(kind))
+  // Anthropic says with 400 that an account is empty: the request is well, and somebody else can answer it.
+  if (status === 429 || (status === 400 && spent) || /ThrottlingException/.test(kind))
     return new AppError('rate_limited', `${who} limits the rate of calls (${status})${tail}`, {
       details: waiting,
       ...(spent ? { retryable: false } : {}),

@@ -105,7 +105,7 @@ const cases: readonly (readonly [who: string, status: number, body: unknown, cod
     'Anthropic, credits',
     400,
     anthropic('invalid_request_error', 'Your credit balance is too low'),
-    'model_rejected',
+    'rate_limited',
   ],
   [
     'Google',

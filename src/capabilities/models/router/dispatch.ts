@@ -24,6 +24,8 @@ export interface DispatchRequest {
   readonly tagFiltering?: boolean;
   /** Fallbacks of the request itself; tried before those of the list. */
   readonly fallbacks?: readonly FallbackTarget[];
+  /** Models that the caller may be sent to instead; those that it may not are left out of all fallbacks. */
+  readonly permits?: (model: string) => boolean;
   readonly numRetries?: number;
   readonly timeoutMs?: number;
   /** Region that the request is bound to. */
