@@ -17,6 +17,7 @@ describe('Markdown as mrkdwn', () => {
     ['**[bold link](https://x.y)**', '*<https://x.y|bold link>*'],
     ['`a < b`', '`a &lt; b`'],
     ['```ts\nlet a = `x`;\n```', '```\nlet a = `x`;\n```'],
+    ['~~~\n``````\n~~~', `\`\`\`\n${Array.from('``````').join(zero)}\n\`\`\``],
     ['# Title\ntext', '*Title*\ntext'],
     ['- one\n- two', '• one\n• two'],
     ['> quoted\n> more\nafter', '> quoted\n> more\nafter'],

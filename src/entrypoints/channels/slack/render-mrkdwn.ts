@@ -46,7 +46,7 @@ function toMrkdwn(source: readonly StyledRun[]): string {
     const { style } = run;
     if (style.block !== undefined) {
       if (text !== '' && !text.endsWith('\n')) text += '\n';
-      text += `${fence}\n${escapeSlack(run.text).replaceAll(fence, `\`\`${zeroWidth}\``)}\n${fence}`;
+      text += `${fence}\n${codeText(run.text)}\n${fence}`;
       continue;
     }
     if (style.quote === true && (text === '' || text.endsWith('\n'))) text += '> ';
@@ -54,6 +54,11 @@ function toMrkdwn(source: readonly StyledRun[]): string {
     text += style.quote === true ? shown.replaceAll('\n', '\n> ') : shown;
   }
   return text;
+}
+
+/** The text of a code block, with nothing in it that would end the block. */
+function codeText(text: string): string {
+  return escapeSlack(text).replaceAll(/`{3,}/g, (ticks) => Array.from(ticks).join(zeroWidth));
 }
 
 /** Neighbours in one style as one run: whether a mark is harmless is seen by what stands beside it. */
