@@ -7,7 +7,7 @@ import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
-import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { compose, startChannels, startEngine, startIntake, type Foundation } from './compose.ts';
 import { openLocalModels } from './open-local-models.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
@@ -75,6 +75,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   await lifecycle.start(responses);
   await lifecycle.start(http);
   await startChannels(parts);
+  await startIntake(parts);
   await credentials.announce(http.url);
 
   const status = models.router.status();

@@ -6,6 +6,7 @@ import {
   type Clock,
   type HealthReport,
   type IdGenerator,
+  type JsonObject,
   type Logger,
   type Service,
 } from '../../base/index.ts';
@@ -24,6 +25,7 @@ import type {
   RawWebhook,
   WebhookReply,
 } from './channel-adapter.ts';
+import { inboundOf, outboundOf } from './announcements.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
@@ -55,6 +57,8 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Tells other programs of a message: `messaging.<platform>.inbound` or `.outbound`. Must not throw. */
+  readonly announce?: (subject: string, payload: JsonObject) => void;
   /** Where responses go that were asked for by a stream. */
   readonly streams?: StreamReplies;
   /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
@@ -114,8 +118,9 @@ export class ChannelHub implements Service {
       {
         ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
-        onSettled: ({ channel, runId, end }) => {
+        onSettled: ({ channel, runId, end, delivery }) => {
           this.#typing.end(runId);
+          if (end.status === 'sent') deps.announce?.(...outboundOf(delivery));
           const found = this.#channels.get(channel);
           if (found !== undefined && end.status === 'sent') found.lastOutAt = deps.clock.now();
         },
@@ -303,9 +308,12 @@ export class ChannelHub implements Service {
       commands: chatCommands,
       createEgress: this.#deps.createEgress,
       allowPrivate: this.#deps.allowPrivate,
-      accept: (message) => {
+      accept: async (message) => {
         channel.lastInAt = this.#deps.clock.now();
-        return acceptor.accept(message);
+        const acceptance = await acceptor.accept(message);
+        if (acceptance.outcome === 'submitted')
+          this.#deps.announce?.(...inboundOf(definition.metadata.name, message));
+        return acceptance;
       },
       onStatus,
     });

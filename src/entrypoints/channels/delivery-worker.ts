@@ -5,7 +5,7 @@ import type { Storage } from '../../platform/storage/index.ts';
 import { AccountPacer } from './account-pacer.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import { deliverResponse, type DeliverySettings } from './deliver-response.ts';
-import { DeliveryStore, type DeliveryEnd } from './delivery-store.ts';
+import { DeliveryStore, type Delivery, type DeliveryEnd } from './delivery-store.ts';
 import { deliverToStreams, type StreamReplies } from './stream-replies.ts';
 
 const drainMs = 5000;
@@ -28,7 +28,12 @@ export interface DeliveryWorkerParts {
   readonly adapterOf: (channel: string) => ChannelAdapter | undefined;
   /** For responses that go to streams; without it they wait. */
   readonly streams?: StreamReplies;
-  readonly onSettled: (delivered: { channel: string; runId: string; end: DeliveryEnd }) => void;
+  readonly onSettled: (delivered: {
+    channel: string;
+    runId: string;
+    end: DeliveryEnd;
+    delivery: Delivery;
+  }) => void;
 }
 
 /** Delivers responses from the queue `deliveries`, in order per conversation. */
@@ -95,6 +100,6 @@ export class DeliveryWorker implements Service {
     await this.#store.settle(job, delivery, end, this.#deps.clock.now());
     const { channel } = delivery.address;
     this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
-    this.#parts.onSettled({ channel, runId: delivery.runId, end });
+    this.#parts.onSettled({ channel, runId: delivery.runId, end, delivery });
   }
 }
