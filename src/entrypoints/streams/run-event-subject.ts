@@ -24,6 +24,12 @@ function typeOf(event: RunEvent): string | undefined {
     case 'text-delta':
     case 'reasoning-delta':
       return undefined;
+    case 'step-start':
+    case 'step-end':
+    case 'step-state':
+    case 'approval-requested':
+    case 'approval-decided':
+    case 'custom':
     default:
       return event.type;
   }

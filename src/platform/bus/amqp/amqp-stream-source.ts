@@ -101,13 +101,13 @@ export class AmqpStreamSource implements StreamSource {
     const { headers: given, messageId, correlationId, contentType } = message.properties;
     const headers: Record<string, string> = {};
     if (message.fields.routingKey !== '') headers['routing_key'] = message.fields.routingKey;
-    for (const [key, value] of Object.entries((given ?? {}) as Record<string, unknown>)) {
+    for (const [key, value] of Object.entries(given ?? {})) {
       if (!key.startsWith('x-')) headers[key] = typeof value === 'string' ? value : JSON.stringify(value);
     }
     if (typeof contentType === 'string') headers['content-type'] ??= contentType;
     if (typeof correlationId === 'string') headers['correlation_id'] ??= correlationId;
     if (typeof messageId === 'string') headers['message_id'] ??= messageId;
-    const returned = Number((given as Record<string, unknown> | undefined)?.['x-delivery-count'] ?? 0);
+    const returned = Number(given?.['x-delivery-count'] ?? 0);
     return { id, body: message.content, headers, attempt: returned + 1 };
   }
 }

@@ -72,6 +72,11 @@ export class NatsLine {
     return this.#connection;
   }
 
+  /** Error: `storage_unavailable` while NATS is away, for what must not wait until it is back. */
+  assertUp(): void {
+    if (!this.#isUp) throw unavailable();
+  }
+
   /** As `connection`, for what must not wait until NATS is back. */
   get live(): NatsConnection {
     const { connection } = this;

@@ -71,8 +71,15 @@ export class NatsStreamSource implements StreamSource {
 
   async acknowledge(entries: readonly StreamEntry[]): Promise<void> {
     const { options, clock, live } = this.#parts;
-    const acks = entries.map(({ id }) => this.#held.get(id)?.ackAck());
-    const confirmed = await Promise.all(acks.map((ack) => ack?.catch(() => false)));
+    const confirmed = await Promise.all(
+      entries.map(async ({ id }) => {
+        try {
+          return await this.#held.get(id)?.ackAck();
+        } catch {
+          return false;
+        }
+      }),
+    );
     for (const { id } of entries) this.#held.delete(id);
     if (confirmed.includes(false)) throw unavailable();
     this.#acknowledged += entries.length;

@@ -63,7 +63,7 @@ export class NatsStreams extends StreamSet {
     for (const [key, value] of Object.entries(message.headers ?? {}))
       head.set(key, value.replaceAll(/[\r\n]/g, ' '));
     try {
-      this.#line.live;
+      this.#line.assertUp();
       const { seq } = await this.#client.publish(this.#subject(stream), message.body, {
         headers: head,
         timeout: appendLimitMs,
@@ -86,7 +86,7 @@ export class NatsStreams extends StreamSet {
       options,
       make: () => this.#make(stream),
       live: () => {
-        this.#line.live;
+        this.#line.assertUp();
         return { manager: this.#api, streams: this.#client };
       },
     });
@@ -112,7 +112,7 @@ export class NatsStreams extends StreamSet {
     const name = subject.replaceAll('.', '_');
     if (this.#known.has(name)) return name;
     try {
-      this.#line.live;
+      this.#line.assertUp();
       await this.#api.streams.add({ name, subjects: [subject] });
     } catch (error) {
       // One of that name, set up by somebody who wants it otherwise, stays as it is.

@@ -102,7 +102,7 @@ export class RedisStreamSource implements StreamSource {
     for (let cursor: RedisReply = beginning; ;) {
       const reply = await redis.command(
         'XAUTOCLAIM',
-        [key, group, consumer, idleMs, String(cursor), 'COUNT', claimLimit, 'JUSTID'],
+        [key, group, consumer, idleMs, cursor, 'COUNT', claimLimit, 'JUSTID'],
         { signal },
       );
       const [next, ids] = reply as [string, readonly string[]];
