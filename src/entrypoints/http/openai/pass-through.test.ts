@@ -75,7 +75,7 @@ describe('the openai client through the gateway', () => {
       cache: { 'no-cache': true },
     };
     const { data, response } = await client.chat.completions.create(body as never).withResponse();
-    expect((data as OpenAI.ChatCompletion).choices[0]?.message.content).toBe('hello');
+    expect(data.choices[0]?.message.content).toBe('hello');
     const { fallbacks: _f, num_retries: _n, timeout: _t, cache: _c, ...kept } = body;
     expect(sent()).toEqual({ ...kept, model: 'real-1', metadata: { session: 's' } });
     expect(Object.fromEntries(response.headers)).toMatchObject({
