@@ -37,7 +37,7 @@ function ask(
 
 /** Rounds of all gateways in turn, so that all see the same moods of the machine. The first round only warms up. */
 async function compare<Name extends string>(
-  gateways: Readonly<Partial<Record<Name, Gateway>>>,
+  gateways: Readonly<Record<Name, Gateway>>,
   requests: number,
   more: Parameters<typeof ask>[2],
 ): Promise<Record<Name, readonly Measured[]>> {
@@ -46,7 +46,6 @@ async function compare<Name extends string>(
   for (let round = -2; round < rounds; round += 1) {
     for (const name of names) {
       const gateway = gateways[name];
-      if (gateway === undefined) continue;
       const measured = await ask(gateway, Math.ceil(requests * gateway.share), more);
       if (round >= 0) results[name].push(measured);
     }
@@ -73,10 +72,14 @@ async function beside(gateways: { ours: Gateway; bare: Gateway }, portkey: Gatew
     [false, 'plain', 1.6],
     [true, '64-event stream', 1.5],
   ] as const) {
-    const all = { ...gateways, ...(portkey === undefined ? {} : { portkey }) };
-    const results = await compare<'ours' | 'bare' | 'portkey'>(all, stream ? 4000 : 8000, { stream });
-    const { ours, bare } = results;
-    const theirs = portkey === undefined ? undefined : results.portkey;
+    const all: Readonly<Record<string, Gateway>> = {
+      ...gateways,
+      ...(portkey === undefined ? {} : { portkey }),
+    };
+    const results: Partial<Record<string, readonly Measured[]>> = await compare(all, stream ? 4000 : 8000, {
+      stream,
+    });
+    const { ours = [], bare = [], portkey: theirs } = results;
     const cpu = leastCpu(ours);
     const ratio = cpu / leastCpu(bare);
     figures.push(

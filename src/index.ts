@@ -4,6 +4,10 @@ export {
   fromLanguageModel,
   type EmbeddingRequest,
   type EmbeddingResponse,
+  type Finding,
+  type Guard,
+  type GuardContext,
+  type GuardedAnswer,
   type LanguageModelProviderOptions,
   type LLMProvider,
   type ModelCallOptions,
@@ -19,6 +23,8 @@ export {
   type RerankRequest,
   type RerankResponse,
   type SimpleProvider,
+  type TextScan,
+  type Verdict,
 } from './capabilities/models/index.ts';
 export { defineTool, ToolResult, type Tool, type ToolContext } from './capabilities/tools/index.ts';
 export {

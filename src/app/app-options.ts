@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '../base/index.ts';
-import type { PluginProvider } from '../capabilities/models/index.ts';
+import type { Guard, PluginProvider } from '../capabilities/models/index.ts';
 import type { Tool } from '../capabilities/tools/index.ts';
 import type { RunEngineSettings } from '../engine/runs/index.ts';
 import type { WorkflowAction } from '../engine/workflows/index.ts';
@@ -17,6 +17,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   /** Model providers beside the built-in ones. */
   readonly providers?: readonly PluginProvider[];
+  /** Guards of model calls, after those that the project names. */
+  readonly guards?: readonly Guard[];
   /** Tools beside the built-in ones. */
   readonly tools?: readonly Tool[];
   /** What steps of workflows can do beside the built-in actions. */

@@ -23,8 +23,9 @@ import type { ProjectDefinition } from '../protocol/index.ts';
 function createLedger(
   parts: { readonly storage: Storage; readonly clock: Clock; readonly logger: Logger },
   redis: RedisClient | undefined,
+  prefix: string,
 ): Ledger {
-  if (redis !== undefined) return createRedisLedger({ ...parts, redis });
+  if (redis !== undefined) return createRedisLedger({ ...parts, redis, prefix });
   return parts.storage.kind === 'postgres' ? createSqlLedger(parts) : new MemoryLedger(parts);
 }
 
@@ -37,6 +38,8 @@ export function composeAccounting(parts: {
   readonly metrics: Metrics;
   /** Address of the Redis that processes share. */
   readonly redisUrl: string | undefined;
+  /** What its keys begin with. */
+  readonly redisPrefix: string;
   /** What the project says of models, as it is now. */
   readonly settings: () => ProjectDefinition['spec']['models'];
 }) {
@@ -44,7 +47,7 @@ export function composeAccounting(parts: {
   const apiKeys = createApiKeyStore(parts);
   const callers = createCallerDirectory({ keys: apiKeys });
   const redis = parts.redisUrl === undefined ? undefined : createRedis(parts.redisUrl, parts);
-  const ledger = createLedger(parts, redis);
+  const ledger = createLedger(parts, redis, parts.redisPrefix);
   const rows = new SqlUsageStore({ ...parts, retentionMs: () => settings().usage.retention });
   const stored = new SqlStoredLimits(parts);
   const file = createFileLimits(() => settings().limits);

@@ -1,5 +1,5 @@
 import type { Clock, IdGenerator } from '../base/index.ts';
-import { createModels, modelServerHosts } from '../capabilities/models/index.ts';
+import { createLiveGuards, createModels, modelServerHosts } from '../capabilities/models/index.ts';
 import type { LoadedProject } from '../engine/definitions/index.ts';
 import { createEgressClient } from '../platform/http-client/index.ts';
 import type { HealthAggregator, Metrics } from '../platform/observability/index.ts';
@@ -7,6 +7,7 @@ import type { Storage } from '../platform/storage/index.ts';
 import type { ProjectDefinition } from '../protocol/index.ts';
 import type { AppOptions } from './app-options.ts';
 import { composeAccounting } from './compose-accounting.ts';
+import { composeCache } from './compose-cache.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { modelSourcesOf } from './model-sources.ts';
 
@@ -36,6 +37,7 @@ export function composeModels(parts: ModelSideParts) {
     logger,
     metrics,
     redisUrl: config.REDIS_URL,
+    redisPrefix: config.REDIS_PREFIX,
     settings: () => settings().models,
   });
   const { redis } = side;
@@ -46,6 +48,22 @@ export function composeModels(parts: ModelSideParts) {
     allowPrivate: () => [...modelServerHosts(config), ...allowPrivate, ...models.list.hosts()],
   });
   lifecycle.onStop('model-egress', () => egress.close());
+  const guards = createLiveGuards({
+    clock,
+    logger,
+    metrics,
+    settings: () => settings().models.guards,
+    plugins: options.guards ?? [],
+  });
+  const cache = composeCache({
+    clock,
+    logger,
+    metrics,
+    redis,
+    redisPrefix: config.REDIS_PREFIX,
+    settings: () => settings().models.cache,
+    gateway: () => models.gateway,
+  });
   const models = createModels({
     config,
     environment,
@@ -55,6 +73,8 @@ export function composeModels(parts: ModelSideParts) {
     logger,
     accounting: side.accounting,
     callers: side.callers,
+    guards,
+    cache: () => cache,
     settings: () => settings().models,
     projectDir: config.projectDir,
     onSecret: (value) => options.redactor?.learn([value]),
@@ -62,6 +82,7 @@ export function composeModels(parts: ModelSideParts) {
   });
   return {
     models,
+    cache,
     accounting: side,
     /** Takes over what the project says about models. */
     apply: (project: LoadedProject) => models.list.apply(modelSourcesOf(project)),

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { spliceJson, type JsonEdits } from './splice-json.ts';
 
@@ -22,8 +22,8 @@ const names = fc.oneof(
 const space = fc.string({ unit: fc.constantFrom(' ', '\n', '\t', '\r'), maxLength: 2 });
 const escapedText = fc.tuple(names, fc.boolean()).map(([text, escape]) =>
   escape
-    ? `"${[...text]
-        .flatMap((character) => character.split(''))
+    ? `"${text
+        .split('')
         .map((unit) => String.raw`\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
         .join('')}"`
     : JSON.stringify(text),

@@ -128,6 +128,8 @@ export function createDirectGateway(
       return { route, response: value };
     },
     explain: () => Promise.resolve([]),
+    permitted: () => Promise.resolve(() => true),
     states: () => [],
+    clearCache: () => Promise.resolve(),
   };
 }

@@ -217,7 +217,7 @@ export function createDispatcherGround(
     operation: 'chat',
     stream: true,
     inputTokens: 10,
-    inputBytes: 40,
+    mostInputTokens: 40,
     maxOutputTokens: undefined,
     tags: [],
     signal: new AbortController().signal,

@@ -137,7 +137,7 @@ const dialect: ModelApiDialect = {
   errorPiece: (text) => message('exception', 'modelStreamErrorException', { message: text }),
 };
 
-/** Amazon Bedrock's Converse API on loopback, as its documentation has it; give `url` as base URL. */
+/** Amazon Bedrock's Converse API on loopback, in the shapes that `@ai-sdk/amazon-bedrock` sends and parses; give `url` as base URL. */
 export function startFakeBedrock(): Promise<FakeModelServer> {
   return FakeModelServer.start(dialect);
 }

@@ -99,6 +99,13 @@ export class FakeGateway implements ModelGateway {
     return { route: fakeRoute, response: this.ranking(call) };
   }
 
+  /** Names that keys may not use. */
+  readonly forbidden = new Set<string>();
+
+  permitted(): Promise<(name: string) => boolean> {
+    return Promise.resolve((name) => !this.forbidden.has(name));
+  }
+
   explain(): Promise<readonly RouteStep[]> {
     return Promise.resolve([]);
   }
@@ -109,5 +116,13 @@ export class FakeGateway implements ModelGateway {
 
   list(): ModelList {
     return this.models;
+  }
+
+  /** Tenants whose cache was cleared. */
+  readonly cleared: string[] = [];
+
+  clearCache(tenant: string): Promise<void> {
+    this.cleared.push(tenant);
+    return Promise.resolve();
   }
 }

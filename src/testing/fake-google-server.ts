@@ -108,7 +108,7 @@ const dialect: ModelApiDialect = {
     `data: ${JSON.stringify({ error: { code: 503, message, status: 'UNAVAILABLE' } })}\n\n`,
 };
 
-/** Google's Gemini API on loopback, as its documentation has it; give `url + '/v1beta'` as base URL. */
+/** Google's Gemini API on loopback, in the shapes that `@ai-sdk/google` sends and parses; give `url + '/v1beta'` as base URL. */
 export function startFakeGoogle(): Promise<FakeModelServer> {
   return FakeModelServer.start(dialect);
 }

@@ -28,9 +28,11 @@ export interface AdmissionRequest {
   readonly stream: boolean;
   /** Estimated; see `estimateTokens`. */
   readonly inputTokens: number;
-  /** Bytes of the request: no request has more tokens than bytes. */
-  readonly inputBytes: number;
-  /** Most output tokens that the caller asked for. */
+  /** More it cannot be, see `mostInputTokens`: budgets reserve that. */
+  readonly mostInputTokens: number;
+  /** How many answers are asked for at once. Default 1. */
+  readonly answers?: number;
+  /** Most output tokens of one answer that the caller asked for. */
   readonly maxOutputTokens: number | undefined;
   /** When the call is over at the latest, epoch milliseconds. */
   readonly deadlineMs: number;
@@ -42,7 +44,7 @@ export interface CallOutcome {
   readonly status: string;
   /** `undefined`: nothing was used (the upstream was not reached or refused). */
   readonly usage: Usage | undefined;
-  /** True where the upstream told no usage and it was counted from what was seen. */
+  /** True where the upstream told no usage and it was counted from what was seen: budgets then count what was reserved. */
   readonly estimated: boolean;
   readonly durationMs: number;
   readonly firstTokenMs: number | undefined;
@@ -52,7 +54,7 @@ export interface CallOutcome {
 
 /** A call that may be made now. */
 export interface Admission {
-  /** Most output tokens that what was reserved pays for; the request must be limited to it. `undefined`: no bound. */
+  /** Most output tokens of each answer that what was reserved pays for; the request must be limited to it. `undefined`: no bound. */
   readonly maxOutputTokens: number | undefined;
   /** Told once, when the attempt is over: settles what was reserved and writes the usage row. Returns the usage with its cost. */
   settle(outcome: CallOutcome): Usage | undefined;

@@ -32,7 +32,7 @@ const request = (different: Partial<AdmissionRequest> = {}): AdmissionRequest =>
   operation: 'chat',
   stream: false,
   inputTokens: 100,
-  inputBytes: 400,
+  mostInputTokens: 100,
   maxOutputTokens: 50,
   deadlineMs: Date.UTC(2026, 0, 1) + 60_000,
   ...different,
@@ -228,31 +228,55 @@ describe('accounting', () => {
 
   it('shortens an answer that would not fit, to what is left, but not below 256 tokens', async () => {
     const { accounting, use } = await ground([{ subject: 'tenant', limits: budget(10) }]);
-    // 400 bytes of input may be 400 tokens: 0.40 USD; the other 9.60 pay for 960 tokens.
-    const first = await admit(accounting, { maxOutputTokens: 2000 });
+    // 400 tokens of input: 0.40 USD; the other 9.60 pay for 960 tokens.
+    const first = await admit(accounting, { maxOutputTokens: 2000, mostInputTokens: 400 });
     expect(first.maxOutputTokens).toBe(960);
     expect(await use('tenant', budget(10))).toMatchObject({ budgets: [{ reservedUsd: 10 }] });
     first.settle(outcome(100, 700));
     expect(await use('tenant', budget(10))).toMatchObject({ budgets: [{ spentUsd: 7.1, reservedUsd: 0 }] });
     // 2.90 would pay for 250 tokens.
-    await expect(admit(accounting, { maxOutputTokens: 2000 })).rejects.toMatchObject({
+    await expect(admit(accounting, { maxOutputTokens: 2000, mostInputTokens: 400 })).rejects.toMatchObject({
       code: 'budget_exceeded',
     });
     expect((await admit(accounting, { maxOutputTokens: 100 })).maxOutputTokens).toBe(100);
   });
 
-  it('counts input by its bytes once 80 % are used', async () => {
-    const { accounting, use } = await ground([{ subject: 'tenant', limits: budget(1) }]);
+  it('reserves the most input that it can be, whatever is estimated', async () => {
+    const { accounting, use } = await ground([{ subject: 'tenant', limits: { ...budget(1), tpm: 5000 } }]);
     const embedding = { operation: 'embedding' as const, maxOutputTokens: undefined };
-    await admit(accounting, { ...embedding, inputTokens: 700, inputBytes: 2800 });
-    expect(await use('tenant', budget(1))).toMatchObject({ budgets: [{ reservedUsd: 0.7 }] });
-    await admit(accounting, { ...embedding, inputTokens: 150, inputBytes: 200 });
-    expect(await use('tenant', budget(1))).toMatchObject({ budgets: [{ reservedUsd: 0.9 }] });
-    await expect(admit(accounting, { ...embedding, inputTokens: 50, inputBytes: 200 })).rejects.toMatchObject(
-      {
-        code: 'budget_exceeded',
-      },
-    );
+    await admit(accounting, { ...embedding, inputTokens: 100, mostInputTokens: 700 });
+    expect(await use('tenant', budget(1))).toMatchObject({ tokens: 100, budgets: [{ reservedUsd: 0.7 }] });
+    await expect(
+      admit(accounting, { ...embedding, inputTokens: 100, mostInputTokens: 301 }),
+    ).rejects.toMatchObject({ code: 'budget_exceeded' });
+  });
+
+  it('reserves each of several answers, and bounds each by its share', async () => {
+    const limits = { ...budget(4), tpm: 1000 };
+    const { accounting, use } = await ground([{ subject: 'tenant', limits }]);
+    // 3 × 50 tokens of answers and 100 of input.
+    expect((await admit(accounting, { answers: 3 })).maxOutputTokens).toBe(50);
+    expect(await use('tenant', limits)).toMatchObject({ tokens: 250, budgets: [{ reservedUsd: 1.6 }] });
+    // 750 tokens are left of the minute: 325 each; 2.40 USD pay for 230 tokens: 115 each.
+    expect((await admit(accounting, { answers: 2, maxOutputTokens: 115 })).maxOutputTokens).toBe(115);
+    const { accounting: other, use: otherUse } = await ground([{ subject: 'tenant', limits: budget(10) }]);
+    expect((await admit(other, { answers: 3, maxOutputTokens: undefined })).maxOutputTokens).toBe(330);
+    expect(await otherUse('tenant', budget(10))).toMatchObject({ budgets: [{ reservedUsd: 10 }] });
+    const { accounting: narrow } = await ground([{ subject: 'tenant', limits: { tpm: 1000 } }]);
+    expect((await admit(narrow, { answers: 3, maxOutputTokens: 5000 })).maxOutputTokens).toBe(300);
+  });
+
+  it('counts what was reserved where nobody told what was used', async () => {
+    const limits = budget(1);
+    const { accounting, use, rows } = await ground([{ subject: 'tenant', limits }]);
+    const left = await admit(accounting);
+    left.settle({ ...outcome(100, 3), status: 'cancelled', estimated: true });
+    expect(await use('tenant', limits)).toMatchObject({ budgets: [{ spentUsd: 0.6, reservedUsd: 0 }] });
+    expect(rows).toMatchObject([{ status: 'cancelled', costUsd: 0.13, estimated: true }]);
+    // Shortened to what was left, and no more than that is counted.
+    const shortened = await admit(accounting, { inputTokens: 10, mostInputTokens: 10, maxOutputTokens: 39 });
+    shortened.settle({ ...outcome(5, 3), status: 'cancelled', estimated: true });
+    expect(await use('tenant', limits)).toMatchObject({ budgets: [{ spentUsd: 1, reservedUsd: 0 }] });
   });
 
   it('refuses a price that nobody knows, names where to write it, and lets it pass where that is allowed', async () => {
@@ -322,7 +346,7 @@ describe('accounting', () => {
           const used = Math.min(bytes, Math.floor((inputTokens * 1.25 * input) / 100));
           const admission = await admit(accounting, {
             inputTokens,
-            inputBytes: bytes,
+            mostInputTokens: bytes,
             maxOutputTokens: asked,
           }).catch(() => undefined);
           if (admission === undefined) continue;

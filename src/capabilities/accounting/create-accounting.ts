@@ -6,7 +6,7 @@ import type { Ledger, LedgerSubject, Refusal } from './ledger.ts';
 import { isLimited } from './ledger/prepared-reservation.ts';
 import { limitError } from './limit-error.ts';
 import type { LimitSource } from './limit-source.ts';
-import { costOf } from './model-cost.ts';
+import { withCost } from './model-cost.ts';
 import { planAdmission } from './plan-admission.ts';
 import { subjectKey } from './subject-key.ts';
 import type { UsageRow, UsageSink } from './usage-row.ts';
@@ -88,18 +88,30 @@ export function createAccounting(deps: AccountingDeps): Accounting {
   const admitted = (
     request: AdmissionRequest,
     id: string,
-    options: { readonly isReserved: boolean; readonly maxOutputTokens: number | undefined },
+    options: {
+      readonly isReserved: boolean;
+      readonly reservedUsd?: number | null;
+      readonly maxOutputTokens: number | undefined;
+    },
   ): Admission => {
     let isSettled = false;
     return {
       maxOutputTokens: options.maxOutputTokens,
       settle(outcome) {
-        const used = withPrice(outcome.usage, request.deployment);
+        const used =
+          outcome.usage === undefined ? undefined : withCost(outcome.usage, request.deployment.price);
         if (isSettled) return used;
         isSettled = true;
         if (options.isReserved) {
           if (used === undefined) ledger.release(id);
-          else ledger.settle(id, { tokens: used.inputTokens + used.outputTokens, usd: used.costUsd });
+          else {
+            // What nobody told may be as much as was reserved: the answer of a caller that left is written to its end.
+            const usd =
+              outcome.estimated && used.costUsd !== null
+                ? Math.max(used.costUsd, options.reservedUsd ?? 0)
+                : used.costUsd;
+            ledger.settle(id, { tokens: used.inputTokens + used.outputTokens, usd });
+          }
         }
         record(id, () => rowOf(request, id, { ...outcome, usage: used }, clock.now(), limits));
         return used;
@@ -146,8 +158,11 @@ export function createAccounting(deps: AccountingDeps): Accounting {
       if (answer !== undefined && isRefusal(answer)) {
         throw limitError(answer, `${deployment.provider}/${deployment.model}`);
       }
-      const bound = answer === undefined ? maxOutputTokens : boundOf(answer);
-      return admitted(request, id, { isReserved: true, maxOutputTokens: bound });
+      return admitted(request, id, {
+        isReserved: true,
+        reservedUsd: answer?.grantedUsd ?? amounts.usd,
+        maxOutputTokens: answer === undefined ? maxOutputTokens : boundOf(answer),
+      });
     },
 
     recordHit(hit) {
@@ -170,11 +185,6 @@ export function createAccounting(deps: AccountingDeps): Accounting {
 
 function isRefusal(answer: object): answer is Refusal {
   return 'limit' in answer;
-}
-
-function withPrice(usage: Usage | undefined, { price }: BilledDeployment): Usage | undefined {
-  if (usage === undefined || usage.costUsd !== null || price === undefined) return usage;
-  return { ...usage, costUsd: costOf(usage, price) };
 }
 
 interface RecordedCall {

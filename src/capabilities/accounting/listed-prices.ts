@@ -13,7 +13,7 @@ export type PriceRow = readonly [
 ];
 
 interface ProviderPrices {
-  /** The provider's page that names them; some were read in a published copy of it. */
+  /** The provider's page that names them. None was read live: stored copies and excerpts, some second hand, see `docs/usage.md`. */
   readonly source: string;
   /** The day on which they were looked up. */
   readonly asOf: string;

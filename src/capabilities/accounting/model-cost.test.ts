@@ -112,7 +112,7 @@ describe('the cost of a call', () => {
 
   it('leaves a cost alone that the provider knows, and an unknown one null', () => {
     const of = (usage: Usage, provider: string, model: string) =>
-      withCost(usage, provider, model, {}).costUsd;
+      withCost(usage, priceOf(provider, model, {})).costUsd;
     expect(of({ inputTokens: 1, outputTokens: 1, costUsd: 0 }, 'openai', 'gpt-4o')).toBe(0);
     expect(of({ inputTokens: 1, outputTokens: 1, costUsd: null }, 'x', 'y')).toBeNull();
     expect(of({ inputTokens: 1, outputTokens: 1, costUsd: null }, 'ollama', 'y')).toBe(0);

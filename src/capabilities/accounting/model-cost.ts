@@ -78,13 +78,7 @@ export function highestCost(price: ModelPrice, inputTokens: number, outputTokens
 }
 
 /** The usage with its cost. What the provider itself says stands; an unknown price leaves the cost `null`. */
-export function withCost(
-  usage: Usage,
-  provider: string,
-  model: string,
-  overrides: Readonly<Record<string, ModelPrice>>,
-): Usage {
-  if (usage.costUsd !== null) return usage;
-  const price = priceOf(provider, model, overrides);
-  return price === undefined ? usage : { ...usage, costUsd: costOf(usage, price) };
+export function withCost(usage: Usage, price: ModelPrice | undefined): Usage {
+  if (usage.costUsd !== null || price === undefined) return usage;
+  return { ...usage, costUsd: costOf(usage, price) };
 }

@@ -7,9 +7,8 @@ export interface AdmissionPlan {
   readonly tokens: number;
   /** `null`: nobody knows the price. */
   readonly usd: number | null;
-  readonly nearUsd?: number;
   readonly leastUsd?: number;
-  /** Most output tokens of the request; `undefined`: no bound. */
+  /** Most output tokens of each answer; `undefined`: no bound. */
   readonly maxOutputTokens: number | undefined;
   /** The bound where not all the money was granted. */
   boundOf(grant: PartialGrant): number;
@@ -24,24 +23,25 @@ const atMost = (a: number | undefined, b: number | undefined): number | undefine
   a === undefined ? b : b === undefined ? a : Math.min(a, b);
 
 /**
- * Plans for the worst: all input at the dearest price it may have, and an answer as long as it may become. With a budget
- * the answer is bounded, so that it cannot become longer; near the end of one the input counts by its bytes.
+ * Plans for the worst: as much input as it can be at the dearest price it may have, and all answers as long as they may
+ * become. With a budget answers are bounded, so that they cannot become longer. Tokens of a minute are only estimated.
  */
 export function planAdmission(request: AdmissionRequest, subjects: readonly LedgerSubject[]): AdmissionPlan {
-  const { deployment, operation, inputTokens } = request;
+  const { deployment, operation, inputTokens, mostInputTokens } = request;
   const { price } = deployment;
-  const answers = operation === 'chat' || operation === 'completion';
+  const isAnswered = operation === 'chat' || operation === 'completion';
   const hasBudget = subjects.some(({ limits }) => (limits.budgets?.length ?? 0) > 0);
-  const asked = answers ? atMost(request.maxOutputTokens, deployment.maxOutputTokens) : 0;
+  const asked = isAnswered ? atMost(request.maxOutputTokens, deployment.maxOutputTokens) : 0;
   const cut = Math.min(leastOutputTokens, asked ?? leastOutputTokens);
-  const costs = hasBudget && price !== undefined && highestCost(price, inputTokens, 1) > 0;
+  const answers = isAnswered ? Math.max(1, request.answers ?? 1) : 0;
+  const costs = hasBudget && price !== undefined && highestCost(price, mostInputTokens, 1) > 0;
 
   let bound = costs
     ? (asked ?? usualOutputTokens)
     : atMost(request.maxOutputTokens, Number.POSITIVE_INFINITY);
   if (bound === Number.POSITIVE_INFINITY) bound = undefined;
   let output = bound ?? Math.min(usualOutputTokens, asked ?? usualOutputTokens);
-  if (!answers) {
+  if (!isAnswered) {
     bound = undefined;
     output = 0;
   }
@@ -50,29 +50,28 @@ export function planAdmission(request: AdmissionRequest, subjects: readonly Ledg
     (least, { limits }) => Math.min(least, limits.tpm ?? Number.POSITIVE_INFINITY),
     Number.POSITIVE_INFINITY,
   );
-  if (answers && inputTokens + output > tpm && inputTokens + cut <= tpm) {
-    output = Math.floor(tpm - inputTokens);
+  if (isAnswered && inputTokens + output * answers > tpm && inputTokens + cut * answers <= tpm) {
+    output = Math.floor((tpm - inputTokens) / answers);
     bound = output;
   }
   // A caller that named a bound itself keeps it where nothing asks for less.
   const maxOutputTokens = bound === request.maxOutputTokens ? request.maxOutputTokens : bound;
-  const plan = { tokens: inputTokens + output, maxOutputTokens };
+  const plan = { tokens: inputTokens + output * answers, maxOutputTokens };
   const whole = maxOutputTokens ?? output;
   if (price === undefined) return { ...plan, usd: hasBudget ? null : 0, boundOf: () => whole };
   if (!costs) return { ...plan, usd: 0, boundOf: () => whole };
 
-  const carefulInput = Math.max(inputTokens, request.inputBytes);
-  const careful = (outputTokens: number): number => highestCost(price, carefulInput, outputTokens);
+  const input = Math.max(inputTokens, mostInputTokens);
+  const cost = (outputTokens: number): number => highestCost(price, input, outputTokens * answers);
   const least = Math.min(cut, output);
   return {
     ...plan,
-    usd: highestCost(price, inputTokens, output),
-    nearUsd: careful(output),
-    ...(answers ? { leastUsd: careful(least) } : {}),
+    usd: cost(output),
+    ...(isAnswered ? { leastUsd: cost(least) } : {}),
     boundOf: ({ grantedUsd }) => {
-      const perToken = careful(1) - careful(0);
+      const perToken = cost(1) - cost(0);
       if (!(perToken > 0)) return output;
-      const affordable = Math.floor((grantedUsd - careful(0)) / perToken + 1e-6);
+      const affordable = Math.floor((grantedUsd - cost(0)) / perToken + 1e-6);
       return Math.max(least, Math.min(output, affordable));
     },
   };

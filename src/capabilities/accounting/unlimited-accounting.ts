@@ -1,5 +1,5 @@
 import type { Accounting, Admission } from './accounting.ts';
-import { costOf } from './model-cost.ts';
+import { withCost } from './model-cost.ts';
 
 /** Admits every call and keeps no rows: for parts of Agent33 that run without a database. Costs are told all the same. */
 export const unlimitedAccounting: Accounting = {
@@ -9,10 +9,7 @@ export const unlimitedAccounting: Accounting = {
   admit: ({ deployment: { price } }): Promise<Admission> =>
     Promise.resolve({
       maxOutputTokens: undefined,
-      settle: ({ usage }) =>
-        usage === undefined || usage.costUsd !== null || price === undefined
-          ? usage
-          : { ...usage, costUsd: costOf(usage, price) },
+      settle: ({ usage }) => (usage === undefined ? undefined : withCost(usage, price)),
     }),
   recordHit: () => {},
 };

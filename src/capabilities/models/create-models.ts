@@ -1,4 +1,4 @@
-import { AppError, type Clock, type Environment, type Service } from '../../base/index.ts';
+import { AppError, type Environment, type Service } from '../../base/index.ts';
 import type { Config } from '../../platform/config/index.ts';
 import { connectRouter, type RouterParts } from './connect-router.ts';
 import { priceOf, type ModelPrice } from '../accounting/index.ts';
@@ -6,7 +6,11 @@ import { createModelListSource, type ModelListSource, type SecretReader } from '
 import type { ModelGateway } from './gateway/gateway.ts';
 import type { ModelRules } from './resolve-model.ts';
 import type { EgressClient } from '../../platform/http-client/index.ts';
-import { buildConfiguredProvider, type ProviderParts } from './providers/configured-provider.ts';
+import {
+  buildConfiguredProvider,
+  buildResolvedProvider,
+  type ProviderParts,
+} from './providers/configured-provider.ts';
 import { providerEnvironment, type ProviderVariables } from './providers/provider-environment.ts';
 import { configurableKind, configurableKinds, connectedKinds } from './providers/provider-kinds.ts';
 import { ModelChoice } from './model-choice.ts';
@@ -163,7 +167,7 @@ export function createModels(deps: ModelsDeps): Models {
     timeoutMs,
     buildProvider: (name, own) => {
       const kind = configurableKind(name);
-      if (kind !== undefined) return buildConfiguredProvider(kind, own, parts);
+      if (kind !== undefined) return buildResolvedProvider(kind, own, parts);
       const registered = directory.get(name);
       if (registered !== undefined) return registered;
       throw new AppError('not_found', `There is no model provider "${name}".`);

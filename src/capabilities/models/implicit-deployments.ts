@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type Json } from '../../base/index.ts';
+import { canonicalJson } from '../../base/index.ts';
 import { priceOf, type ModelPrice } from '../accounting/index.ts';
 import { configurableKind } from './providers/configured-provider.ts';
 import type { LLMProvider, ModelReference, ResolvedModel } from './provider.ts';

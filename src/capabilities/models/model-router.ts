@@ -3,7 +3,6 @@ import { systemScope } from '../../protocol/index.ts';
 import type { ModelCaller } from '../accounting/index.ts';
 import { collectResponse } from './collect-response.ts';
 import type { ModelGateway } from './gateway/gateway.ts';
-import type { ImplicitDeployments } from './implicit-deployments.ts';
 import { offlineProviderName } from './offline/offline-name.ts';
 import type { ModelInfo, ModelReference, ModelRouter, RoutedCallOptions } from './provider.ts';
 import type { ModelRules } from './resolve-model.ts';

@@ -92,7 +92,12 @@ function resolveName(name: string, rules: ModelRules): ResolvedModel {
   if (parts !== undefined && configurableKind(parts[0]) === undefined)
     throw unknownProvider(parts[0], directory);
   // Whoever names a model does not want the offline assistant in its place.
-  throw notConnected(parts?.[0] ?? 'ollama', name);
+  if (parts !== undefined) throw notConnected(parts[0], name);
+  throw new AppError(
+    'model_unavailable',
+    `There is no model "${name}", and no provider is connected that might have it. ${howToConnect('ollama')}`,
+    { retryable: false, details: { unknownModel: name } },
+  );
 }
 
 function customProvider(reference: ModelReference, directory: ProviderDirectory): LLMProvider {

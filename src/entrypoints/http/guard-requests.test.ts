@@ -6,6 +6,8 @@ import { asAdmin, openHttpGround } from '../../testing/http-ground.ts';
 const publicRoutes = [
   'GET /health',
   'GET /healthz',
+  'GET /ollama',
+  'GET /ollama/',
   'GET /openapi.json',
   'GET /readyz',
   'GET /reference',
@@ -17,6 +19,8 @@ const publicRoutes = [
   'GET /reference/yaml',
   'HEAD /health',
   'HEAD /healthz',
+  'HEAD /ollama',
+  'HEAD /ollama/',
   'HEAD /readyz',
   'HEAD /reference/*',
   'POST /api/v1/auth/token',
@@ -50,7 +54,10 @@ async function describedScopes(app: Awaited<ReturnType<typeof openHttpGround>>['
     Object.entries(methods).map(([method, { description = '' }]) => ({
       method: method.toUpperCase(),
       url: url.replaceAll(/\{[^}]+\}/g, 'run_1'),
-      scopes: [...description.matchAll(/`([a-z]+:[a-z]+)`/g)].map((match) => match[1] ?? ''),
+      // The sentence that the server itself adds; others may name permissions too.
+      scopes: [...(/Needs [^.]+\./.exec(description)?.[0] ?? '').matchAll(/`([a-z]+:[a-z]+)`/g)].map(
+        (match) => match[1] ?? '',
+      ),
     })),
   );
 }

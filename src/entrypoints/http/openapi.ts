@@ -102,7 +102,7 @@ export async function addOpenApi(app: HttpApp, version: string): Promise<void> {
         title: 'Agent33',
         version,
         description:
-          'Agents as a service. Errors are problem+json (RFC 9457), under /v1 in the shape of OpenAI.',
+          'Agents as a service. Errors are problem+json (RFC 9457), under /v1 in the shape of OpenAI (/v1/messages: of Anthropic), under /ollama in that of Ollama.',
       },
       components: {
         securitySchemes: {

@@ -15,7 +15,8 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 };
 
 const messages: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'the body is larger than this server accepts (API_BODY_LIMIT_BYTES)',
+  FST_ERR_CTP_BODY_TOO_LARGE:
+    'the body is larger than this server accepts (API_BODY_LIMIT_BYTES, for models API_MODEL_BODY_LIMIT_BYTES)',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'expected "Content-Type: application/json"',
 };
 

@@ -195,6 +195,11 @@ export const configSchema = z.object({
   REDIS_URL: serviceAddress(['redis', 'rediss']).describe(
     'Redis, for caches and limits shared by several processes.',
   ),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\x21-\x7a]{1,100}$/, 'expected up to 100 letters, digits and signs without spaces and braces')
+    .default('a33:')
+    .describe('What all keys in Redis begin with; installations that share a Redis need one each.'),
   NATS_URL: serviceAddress(['nats', 'tls', 'ws', 'wss']).describe(
     'NATS, for events shared by several processes.',
   ),

@@ -57,9 +57,7 @@ export class ByteQueue {
       return Promise.resolve(all);
     }
     if (this.#ended)
-      return this.#failure === undefined
-        ? Promise.resolve(undefined)
-        : Promise.reject(this.#failure as Error);
+      return this.#failure === undefined ? Promise.resolve(undefined) : Promise.reject(this.#failure);
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }

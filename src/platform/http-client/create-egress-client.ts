@@ -149,7 +149,7 @@ export function createEgressClient(
       const head = await answer.head;
       const encoding = head.headers['content-encoding'];
       if (encoding === undefined || encoding === 'identity') return head;
-      const body = decoded(Readable.from(chunksOf(head.body)), String(encoding), host);
+      const body = decoded(Readable.from(chunksOf(head.body)), encoding, host);
       return { ...head, body: new StreamSource(body) };
     } catch (error) {
       answer.destroy();

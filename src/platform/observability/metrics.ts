@@ -59,6 +59,12 @@ export function createMetrics(options: { version: string; processMetrics?: boole
       'Deployments that rest, or have and are not proven well again.',
       [],
     ),
+    modelCache: counter('llm_cache_total', 'Model calls that asked the cache, by what it knew.', ['result']),
+    guardVerdicts: counter('llm_guard_verdicts_total', 'What guards did beside letting pass.', [
+      'guard',
+      'side',
+      'verdict',
+    ]),
     usageRows: counter('usage_rows_total', 'Usage rows of model calls by what became of them.', ['outcome']),
     usageRowsWaiting: gauge('usage_rows_waiting', 'Usage rows that are not written yet.', []),
     runs: counter('agent_runs_total', 'Ended runs.', ['agent', 'status']),

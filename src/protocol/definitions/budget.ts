@@ -11,7 +11,7 @@ const named: Readonly<Record<string, number>> = {
 const shortestPeriodMs = 60_000;
 
 /** Milliseconds of a budget's period, `month` of the calendar or `total`; `undefined` for anything else. */
-export function parseBudgetPeriod(text: string): number | 'month' | 'total' | undefined {
+function parseBudgetPeriod(text: string): number | 'month' | 'total' | undefined {
   if (text === 'month' || text === '1mo') return 'month';
   if (text === 'total') return text;
   const weeks = /^(\d+)w$/.exec(text)?.[1];

@@ -13,6 +13,8 @@ export { budgetSpec } from './budget.ts';
 export * from './channel.ts';
 export { deploymentSpec, modelName, splitModel, type DeploymentSpec } from './deployment.ts';
 export * from './metadata.ts';
+export type { ModelCacheSettings } from './model-cache.ts';
+export type { GuardSetting, ModelGuardSettings, PiiKind } from './model-guards.ts';
 export * from './model-limits.ts';
 export * from './model-price.ts';
 export * from './models.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { deploymentSpec, modelName } from './deployment.ts';
 import { definitionVersion, durationMs, metadata } from './metadata.ts';
+import { modelCache } from './model-cache.ts';
+import { modelGuards } from './model-guards.ts';
 import { modelLimits } from './model-limits.ts';
 import { modelPrice } from './model-price.ts';
 import { routerSpec } from './router.ts';
@@ -34,6 +36,8 @@ export const projectModels = z
       .describe('A LiteLLM configuration that is read as it is; the path is relative to the project.'),
     ...modelListFields,
     limits: modelLimits.default([]),
+    cache: modelCache.optional(),
+    guards: modelGuards.optional(),
     usage: z
       .strictObject({
         retention: durationMs.default(400 * 86_400_000).describe('How long usage rows are kept.'),

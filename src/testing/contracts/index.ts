@@ -1,3 +1,4 @@
+export { answerStoreContract, type AnswerStoreFixture } from './answer-store-contract.ts';
 export { blobStoreContract, type BlobStoreFixture } from './blob-store-contract.ts';
 export { busContract } from './bus-contract.ts';
 export { channelContract, type ChannelContractGround } from './channel-contract.ts';

@@ -9,7 +9,7 @@ import type {
 /** What a ledger answers to a reservation. */
 export type LedgerAnswer = Refusal | PartialGrant | undefined;
 
-export const neverAborted = new AbortController().signal;
+export const neverAborted: AbortSignal = new AbortController().signal;
 const longMs = 600_000;
 let serial = 0;
 

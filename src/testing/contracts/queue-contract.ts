@@ -349,7 +349,7 @@ export function queueContract(name: string, create: () => Promise<StorageFixture
         await expect.poll(() => seen).toEqual(['long#1']);
         await abandon('abandoned');
         await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['long#1', 'abandoned#2']);
-        expect(working.active).toBe(1);
+        await expect.poll(() => working.active).toBe(1);
         gate.resolve();
         await idle();
       } finally {

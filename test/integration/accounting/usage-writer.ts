@@ -1,5 +1,5 @@
-// A process that records a usage row every two milliseconds until it is killed; each recorded one is a line on its standard
-// output with the time. Its database is a folder, or a PostgreSQL address.
+// A process that records a usage row every 20 ms until it is killed, so that batches are written because of their age; each
+// recorded one is a line on its standard output with the time. Its database is a folder, or a PostgreSQL address.
 import { silentLogger as logger, systemClock as clock } from '../../../src/base/index.ts';
 import { SqlUsageStore } from '../../../src/capabilities/accounting/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
@@ -24,5 +24,5 @@ for (let index = 0; ; index += 1) {
   const at = clock.now();
   store.record(usageRow({ id: `row-${round}-${String(index).padStart(6, '0')}`, at }));
   process.stdout.write(`${index} ${at}\n`);
-  await clock.sleep(2);
+  await clock.sleep(20);
 }

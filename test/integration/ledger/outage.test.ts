@@ -66,7 +66,7 @@ describe('a process with the embedded database is killed', () => {
     const enough = Promise.withResolvers<void>();
     child.on('message', (total: number) => {
       spent.push({ at: Date.now(), total });
-      if (total >= 40) enough.resolve();
+      if (total >= 30) enough.resolve();
     });
     await enough.promise;
     const killedAt = Date.now();

@@ -40,6 +40,9 @@ await onBothDatabases((prepare) => {
       );
       waker.start();
       await clock.advance(30_000);
+      // That look has been made before anything arrives.
+      await waker.stop();
+      waker.start();
       const arrive = (signal: string) =>
         ground.storage.db
           .insertInto('run_signals')

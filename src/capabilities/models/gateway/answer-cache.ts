@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../base/index.ts';
 import type { ModelCaller } from '../../accounting/index.ts';
 import type { Usage } from '../../../protocol/index.ts';
-import type { ModelEvent, ModelRequest } from '../provider.ts';
+import type { EmbeddingResponse, ModelEvent, ModelRequest } from '../provider.ts';
 import type { CacheControl } from './gateway.ts';
 
 /** A call as the cache tells it from others. */
@@ -14,8 +14,12 @@ export interface CacheableCall {
   readonly shape: string;
   /** What was asked in that shape. */
   readonly body: () => JsonObject;
-  /** The same in our own form, for a cache that compares meanings. */
-  readonly request: () => Omit<ModelRequest, 'model'>;
+  /** Headers that belong to what was asked. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Fingerprint of the guards behind which the answer is seen. */
+  readonly guards: string;
+  /** The same in our own form, for a cache that compares meanings. Absent: it has none, as a text to be embedded. */
+  readonly request?: () => Omit<ModelRequest, 'model'>;
   readonly control: CacheControl;
 }
 
@@ -29,6 +33,7 @@ export type CachedAnswer = {
 } & (
   | { readonly kind: 'events'; readonly events: readonly ModelEvent[] }
   | { readonly kind: 'bytes'; readonly contentType: string; readonly body: Uint8Array }
+  | { readonly kind: 'vectors'; readonly vectors: EmbeddingResponse['vectors'] }
 );
 
 /** What the cache knows of a call. */
@@ -43,7 +48,13 @@ export interface AnswerCache {
   /** False: nothing is looked up. */
   readonly enabled: boolean;
   lookup(call: CacheableCall, signal: AbortSignal): Promise<CacheLookup>;
+  /** Forgets what is kept for a tenant. Error: `storage_unavailable` where what is shared cannot be reached. */
+  clear(tenant: string): Promise<void>;
 }
 
 /** Knows nothing. */
-export const noCache: AnswerCache = { enabled: false, lookup: () => Promise.resolve({}) };
+export const noCache: AnswerCache = {
+  enabled: false,
+  lookup: () => Promise.resolve({}),
+  clear: () => Promise.resolve(),
+};

@@ -178,7 +178,7 @@ describe('a stream that is passed on', () => {
     for (const parts of [
       [...answer.slice(0, 2), torn, breaks],
       [...answer.slice(0, 2), torn],
-      [...answer.slice(0, 2)],
+      answer.slice(0, 2),
     ]) {
       const { value, done: outcome } = await open(parts);
       const text = await textOf(value.body);
@@ -228,6 +228,18 @@ describe('a stream that is passed on', () => {
     expect(await aborted.done).toMatchObject({ status: 'cancelled', usage: { inputTokens: 11 } });
     await expect.poll(aborted.destroyed).toBe(true);
     expect(await textOf(aborted.value.body)).toBe(answer[0]);
+  });
+
+  it('says so when its time is over: a part is not taken for the whole', async () => {
+    const controller = new AbortController();
+    const late = await open([...answer.slice(0, 2), ...answer], { signal: controller.signal });
+    controller.abort(new DOMException('no answer within 5 ms', 'TimeoutError'));
+    expect(await late.done).toMatchObject({ status: 'timeout' });
+    const text = await textOf(late.value.body);
+    expect(text.startsWith(answer[0] ?? '')).toBe(true);
+    expect(JSON.parse(text.slice(answer[0]?.length).trim().slice(6))).toMatchObject({
+      error: { code: 'timeout' },
+    });
   });
 
   it('passes events that are too long to be held on as they come', async () => {

@@ -1,6 +1,5 @@
 import { AppError, toAppError } from '../../../base/index.ts';
-import type { Usage } from '../../../protocol/index.ts';
-import { costOf, type CallOutcome } from '../../accounting/index.ts';
+import { withCost, type CallOutcome } from '../../accounting/index.ts';
 import type { ModelEvent, ModelRequest } from '../provider.ts';
 import { toStreamError } from '../providers/stream-error.ts';
 import { untilAborted } from '../providers/race-abort.ts';
@@ -34,12 +33,6 @@ export async function beginEvents(
   const source = options.stream ? provider.stream(asked, { signal }) : wholeAnswer(io, asked);
   const parts = untilAborted(source, signal);
   const { promise: done, resolve: end } = Promise.withResolvers<End>();
-  const priced = (usage: Usage): Usage => {
-    const { price } = deployment;
-    return usage.costUsd !== null || price === undefined
-      ? usage
-      : { ...usage, costUsd: costOf(usage, price) };
-  };
   let seen = 0;
   const seenSoFar = (status: string): End => ({
     status,
@@ -73,7 +66,7 @@ export async function beginEvents(
         count(next);
         if (next.type === 'finish') {
           status = 'ok';
-          next = { ...next, usage: priced(next.usage) };
+          next = { ...next, usage: withCost(next.usage, deployment.price) };
           end({ status, usage: next.usage, estimated: false });
         } else if (next.type === 'error') status = next.error.code;
         yield next;

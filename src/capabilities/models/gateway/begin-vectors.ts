@@ -17,6 +17,8 @@ const cannot = (what: string, io: AttemptIo): AppError =>
   new AppError(
     'model_rejected',
     `The provider "${io.provider.name}" of ${io.deployment.id} offers no ${what}.`,
+    // As if a server without it had been asked: nobody tries that again.
+    { details: { status: 400, param: 'model' } },
   );
 
 function ended<T extends { readonly usage: Usage }>(value: T): Begun<T> {

@@ -5,14 +5,15 @@ import type { Deployment, Dispatcher, ModelList } from '../router/index.ts';
 import type { AnswerCache } from './answer-cache.ts';
 import { beginBytes } from './begin-bytes.ts';
 import type { ByteAnswer } from './pass-context.ts';
-import { beginEmbedding, beginRerank } from './begin-vectors.ts';
 import { beginEvents } from './begin-events.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
 import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
 import type { GuardChain } from './guard.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
+import { isModelAllowed } from './model-permission.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
 import { withParams } from './request-params.ts';
+import { createVectorCalls } from './vector-calls.ts';
 
 /** What the gateway stands on. */
 export interface GatewayDeps {
@@ -70,9 +71,11 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
 
   async function open(asked: GatewayCall): Promise<GatewayAnswer> {
     const startedMs = clock.now();
-    const prepared = await prepareCall(deps, asked, 'chat');
+    const checked = await prepareCall(deps, asked, 'chat');
     const guards = deps.guards();
     const call = await guarded(asked, guards);
+    // What the guards made of the request is what is counted.
+    const prepared = call === asked ? checked : await prepareCall(deps, call, 'chat');
     const cache = deps.cache();
     if (!cache.enabled) return ask(call, prepared, guards);
     const { hit, store } = await cache.lookup(
@@ -82,12 +85,15 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
         stream: call.stream,
         shape: call.wire?.shape ?? 'events',
         body: () => comparedBody(call),
+        ...(call.wire?.headers === undefined ? {} : { headers: call.wire.headers }),
+        guards: guards.fingerprint,
         request: call.request,
         control: call.routing?.cache ?? {},
       },
       call.signal,
     );
-    if (hit !== undefined) {
+    // Vectors are never kept for a question in words.
+    if (hit !== undefined && hit.kind !== 'vectors') {
       accounting.recordHit({
         ...hit,
         caller: prepared.dispatch.caller,
@@ -110,27 +116,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
   return {
     open,
 
-    async embed(call) {
-      const prepared = await prepareCall(
-        deps,
-        { ...call, stream: false, request: () => ({ messages: [] }) },
-        'embedding',
-      );
-      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) =>
-        beginEmbedding(io, call, prepared.inputTokens),
-      );
-      return { route: routeOf(route, 'off'), ...value };
-    },
-
-    async rerank(call) {
-      const prepared = await prepareCall(
-        deps,
-        { ...call, stream: false, request: () => ({ messages: [] }) },
-        'rerank',
-      );
-      const { value, route } = await dispatcher.dispatch(prepared.dispatch, (io) => beginRerank(io, call));
-      return { route: routeOf(route, 'off'), response: value };
-    },
+    ...createVectorCalls(deps),
 
     async explain({ caller, model }) {
       const { signal } = new AbortController();
@@ -142,8 +128,15 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
       return dispatcher.explain(prepared.dispatch);
     },
 
+    async permitted(scope) {
+      const { models } = await deps.callers.attributesOf(scope);
+      return (name) => models === undefined || isModelAllowed(name, models);
+    },
+
     states: () => dispatcher.states(),
 
     list: deps.list,
+
+    clearCache: (tenant) => deps.cache().clear(tenant),
   };
 }

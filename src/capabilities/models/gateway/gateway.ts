@@ -101,9 +101,13 @@ export interface ModelGateway {
     readonly model: string;
     readonly body?: JsonObject;
   }): Promise<readonly RouteStep[]>;
+  /** Which names the caller's key may use at all. */
+  permitted(scope: ModelCaller['scope']): Promise<(name: string) => boolean>;
   states(): readonly DeploymentState[];
   /** The model list as it is now. */
   list(): ModelList;
+  /** Forgets the answers that are kept for a tenant. Error: `storage_unavailable`. */
+  clearCache(tenant: string): Promise<void>;
 }
 
 export type GatewayEmbeddings = { readonly route: CallRoute } & (
@@ -113,5 +117,7 @@ export type GatewayEmbeddings = { readonly route: CallRoute } & (
       readonly status: number;
       readonly contentType: string;
       readonly body: AsyncIterable<Uint8Array>;
+      /** As of other answers in bytes, where it is known. */
+      readonly done?: Promise<Pick<CallOutcome, 'status' | 'usage' | 'estimated'>>;
     }
 );

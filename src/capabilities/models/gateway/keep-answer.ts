@@ -3,13 +3,15 @@ import type { CachedAnswer } from './answer-cache.ts';
 import type { GatewayAnswer } from './gateway.ts';
 
 type Bytes = Extract<GatewayAnswer, { kind: 'bytes' }>;
+type KeepableBytes = Pick<Bytes, 'route' | 'contentType' | 'body' | 'done'>;
 type Events = Extract<GatewayAnswer, { kind: 'events' }>;
 type Store = (answer: CachedAnswer) => void;
 
 /** Longer answers are not kept. */
 const mostBytes = 4 * 1024 * 1024;
 
-const origin = ({ route }: GatewayAnswer) => ({
+/** Who gave an answer. */
+export const originOf = ({ route }: Pick<GatewayAnswer, 'route'>) => ({
   deployment: route.deployment,
   group: route.groups.at(-1) ?? route.model,
   provider: route.provider,
@@ -24,13 +26,13 @@ export async function* keepEvents(answer: Events, store: Store): AsyncGenerator<
     if (event.type === 'text-delta' || event.type === 'reasoning-delta') size += event.text.length;
     if (size <= mostBytes) events.push(event);
     if (event.type === 'finish' && size <= mostBytes)
-      store({ ...origin(answer), kind: 'events', usage: event.usage, events });
+      store({ ...originOf(answer), kind: 'events', usage: event.usage, events });
     yield event;
   }
 }
 
 /** The bytes as they come; once they have ended well they are stored. */
-export async function* keepBytes(answer: Bytes, store: Store): AsyncGenerator<Uint8Array, void> {
+export async function* keepBytes(answer: KeepableBytes, store: Store): AsyncGenerator<Uint8Array, void> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of answer.body) {
@@ -41,7 +43,7 @@ export async function* keepBytes(answer: Bytes, store: Store): AsyncGenerator<Ui
   const { status, usage } = await answer.done;
   if (status === 'ok' && usage !== undefined && size <= mostBytes)
     store({
-      ...origin(answer),
+      ...originOf(answer),
       kind: 'bytes',
       usage,
       contentType: answer.contentType,

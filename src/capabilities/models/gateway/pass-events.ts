@@ -24,6 +24,7 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
   readonly #settle: (outcome: Outcome) => void;
   #begin: Buffer | undefined;
   #over = false;
+  #lastWord: Buffer | undefined;
 
   constructor(context: PassContext, tap: UsageTap, begin: Buffer) {
     this.#context = context;
@@ -34,7 +35,13 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
     this.#settle = resolve;
     const { signal } = context.io;
     // Whoever never reads the answer still has it on the bill once the call is over.
-    const onAbort = (): void => this.#end(toStreamError(signal.reason).code);
+    const onAbort = (): void => {
+      const failure = toStreamError(signal.reason);
+      // Whoever has gone reads nothing more; whoever waits must not take the part for the whole.
+      if (failure.code !== 'cancelled' && !this.#tap.ended && !this.#over)
+        this.#lastWord = this.#errorEvent(failure);
+      this.#end(failure.code);
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#forget = () => signal.removeEventListener('abort', onAbort);
   }
@@ -62,7 +69,19 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
       const ready = this.#tap.push(chunk);
       if (ready.length > 0) return { done: false, value: ready };
     }
-    return { done: true, value: undefined };
+    return this.#last();
+  }
+
+  /** What is still to be said once it is over. */
+  #last(): IteratorResult<Uint8Array, undefined> {
+    const value = this.#lastWord;
+    this.#lastWord = undefined;
+    return value === undefined ? { done: true, value } : { done: false, value };
+  }
+
+  #errorEvent(failure: AppError): Buffer {
+    const torn = this.#tap.torn ? '\n\n' : '';
+    return Buffer.from(torn + wireErrorEvent(this.#context.wire.shape, failure));
   }
 
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -72,6 +91,7 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
 
   /** The upstream has closed: well, or in the middle of its answer. */
   #finish(): IteratorResult<Uint8Array, undefined> {
+    if (this.#over) return this.#last();
     const rest = this.#tap.rest();
     const { ended, finishReason, failure } = this.#tap;
     if (!ended && finishReason === undefined && failure === undefined)
@@ -81,8 +101,8 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
   }
 
   #broke(error: unknown): IteratorResult<Uint8Array, undefined> {
-    const { io, wire } = this.#context;
-    if (this.#over) return { done: true, value: undefined };
+    const { io } = this.#context;
+    if (this.#over) return this.#last();
     // Everything was said before the connection broke.
     if (this.#tap.ended) {
       this.#end('ok');
@@ -91,9 +111,8 @@ class PassingEvents implements AsyncIterableIterator<Uint8Array> {
     const failure = io.signal.aborted
       ? toStreamError(io.signal.reason)
       : brokenAnswer(`The provider "${io.provider.name}"`, error);
-    const torn = this.#tap.torn ? '\n\n' : '';
     this.#end(failure.code);
-    return { done: false, value: Buffer.from(torn + wireErrorEvent(wire.shape, failure)) };
+    return { done: false, value: this.#errorEvent(failure) };
   }
 
   #end(status: string): void {

@@ -5,6 +5,8 @@ import type { Begun } from '../router/index.ts';
 import { insteadOfAnswer, type ByteAnswer, type PassContext } from './pass-context.ts';
 import { toStreamError } from '../providers/stream-error.ts';
 
+/** About how many bytes of an answer a token has, where nobody counted. */
+const bytesPerToken = 4;
 /** Longer answers are passed on before they are whole. */
 const mostGatheredBytes = 8 * 1024 * 1024;
 
@@ -34,7 +36,11 @@ export async function passWhole(context: PassContext): Promise<Begun<ByteAnswer>
     throw response.toError?.(report ?? null) ?? insteadOfAnswer(context, 'answered with an error.');
   const done = Promise.resolve({
     status: 'ok',
-    usage: usage ?? { inputTokens: context.inputTokens(), outputTokens: 0, costUsd: null },
+    usage: usage ?? {
+      inputTokens: context.inputTokens(),
+      outputTokens: wire.shape === 'openai-embeddings' ? 0 : Math.ceil(size / bytesPerToken),
+      costUsd: null,
+    },
     estimated: usage === undefined,
   });
   return { value: { ...head, body: one(body), done }, done };

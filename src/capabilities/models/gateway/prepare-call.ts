@@ -1,6 +1,6 @@
-import { AppError, type Json } from '../../../base/index.ts';
+import { AppError, type Json, type JsonObject } from '../../../base/index.ts';
 import type { AdmissionRequest, CallerDirectory, ModelCaller } from '../../accounting/index.ts';
-import { estimateTokens } from '../../accounting/index.ts';
+import { answerCount, estimateTokens, mostInputTokens } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
 import type { Deployment, DispatchRequest, FallbackTarget } from '../router/index.ts';
 import type { GatewayCall, RequestRouting } from './gateway.ts';
@@ -51,9 +51,11 @@ export async function prepareCall(
   const target = deps.target(reference);
   const model = typeof target === 'string' ? target : target.id;
   const fallbacks = fallbacksOf(reference, routing);
-  if (attributes.models !== undefined) {
-    const names = [model, ...(fallbacks ?? []).map((fallback) => fallback.model)];
-    const refused = names.find((name) => !isModelAllowed(name, attributes.models ?? []));
+  const { models } = attributes;
+  if (models !== undefined) {
+    // Those of the list and of definitions are left out where the key may not use them; what a request names is refused.
+    const names = [model, ...(routing?.fallbacks ?? []).map((fallback) => fallback.model)];
+    const refused = names.find((name) => !isModelAllowed(name, models));
     if (refused !== undefined)
       throw new AppError('forbidden', `the key may not use the model "${refused}"`, {
         details: { param: 'model' },
@@ -62,7 +64,12 @@ export async function prepareCall(
   let estimated: number | undefined;
   const inputTokens = (): number =>
     (estimated ??= estimateTokens(wire?.json ?? (call.request().messages as unknown as Json)));
-  let bytes: number | undefined;
+  let most: number | undefined;
+  const mostInput = (): number => {
+    if (wire !== undefined) return mostInputTokens(wire.json, wire.body.byteLength);
+    const request = call.request() as unknown as JsonObject;
+    return mostInputTokens(request, Buffer.byteLength(JSON.stringify(request)));
+  };
   // A key that is bound to a user speaks for nobody else.
   const user = attributes.user ?? caller.user;
   const knownCaller: ModelCaller =
@@ -86,14 +93,18 @@ export async function prepareCall(
       get inputTokens() {
         return inputTokens();
       },
-      get inputBytes() {
-        return (bytes ??= wire?.body.byteLength ?? Buffer.byteLength(JSON.stringify(call.request())));
+      get mostInputTokens() {
+        return (most ??= mostInput());
+      },
+      get answers() {
+        return wire === undefined ? 1 : answerCount(wire.json);
       },
       get maxOutputTokens() {
         return wire === undefined ? call.request().settings?.maxTokens : outputBound(wire.json);
       },
       tags: knownCaller.tags ?? [],
       ...(fallbacks === undefined ? {} : { fallbacks }),
+      ...(models === undefined ? {} : { permits: (name: string) => isModelAllowed(name, models) }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),
       ...(routing?.region === undefined ? {} : { region: routing.region }),

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../../base/index.ts';
+import { boundExtra } from './bound-extra.ts';
 import type { ModelRequest, ModelSettings } from '../provider.ts';
 
 type Request = Omit<ModelRequest, 'model'>;
@@ -24,7 +25,7 @@ export function withParams(
   params: JsonObject,
   maxOutputTokens: number | undefined,
 ): Request {
-  const entries = Object.entries(params);
+  const entries = Object.entries(params).filter(([name]) => name !== 'stream' && name !== 'stream_options');
   if (entries.length === 0 && maxOutputTokens === undefined) return request;
   const settings: Record<string, unknown> = {};
   const extra: Record<string, Json> = {};
@@ -38,9 +39,12 @@ export function withParams(
     maxOutputTokens === undefined
       ? {}
       : { maxTokens: Math.min(maxOutputTokens, merged.maxTokens ?? maxOutputTokens) };
+  const all = { ...extra, ...request.extra };
   return {
     ...request,
     settings: { ...merged, ...bound },
-    ...(Object.keys(extra).length === 0 ? {} : { extra: { ...extra, ...request.extra } }),
+    ...(Object.keys(all).length === 0
+      ? {}
+      : { extra: maxOutputTokens === undefined ? all : boundExtra(all, maxOutputTokens) }),
   };
 }

@@ -106,7 +106,9 @@ export async function buildDeployment(
         `The deployment "${id}" of "${group}" cannot be called: ${problem} (${placeText(listed.at)}).`,
         { retryable: false, details: { deployment: id } },
       );
-    return parts.providers.get(kind, settings);
+    // Its own times are part of the provider: it alone sees how long an answer stays silent.
+    const times = present<JsonObject>({ timeout_ms: timeouts.total, idle_timeout_ms: timeouts.idle });
+    return parts.providers.get(kind, { ...settings, ...times });
   };
   const { timeouts } = spec;
   const withoutName: Omit<Deployment, 'forName'> = {

@@ -80,6 +80,8 @@ describe('the model list', () => {
       organization: 'org-1',
       headers: { 'X-My_Team': 'blue' },
       some_flag: true,
+      timeout_ms: 120_000,
+      idle_timeout_ms: 60_000,
     });
     expect(short).toMatchObject({
       providerKind: 'ollama',

@@ -1,4 +1,4 @@
-export { createModelList, type BuiltModelList, type ModelListDeps } from './create-model-list.ts';
+export { type BuiltModelList, type ModelListDeps } from './create-model-list.ts';
 export type { Location, ModelListFault } from './location.ts';
 export type { ModelDefinition } from './model-list-part.ts';
 export * from './model-list-source.ts';

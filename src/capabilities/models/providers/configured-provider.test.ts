@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { AppError, systemClock } from '../../../base/index.ts';
-import { buildConfiguredProvider, configurableKind, type ProviderParts } from './configured-provider.ts';
+import { AppError, systemClock, type JsonObject } from '../../../base/index.ts';
+import {
+  buildConfiguredProvider,
+  buildResolvedProvider,
+  configurableKind,
+  type ProviderParts,
+} from './configured-provider.ts';
 import { configurableKinds, connectedKinds, howToConnect, type ProviderKind } from './provider-kinds.ts';
 
 const { signal } = new AbortController();
@@ -160,6 +165,67 @@ describe('a key of the environment', () => {
     const { parts } = recording();
     expect(() => buildConfiguredProvider('groq', {}, parts)).toThrow(/set GROQ_API_KEY/);
     for (const kind of configurableKinds) expect(howToConnect(kind), kind).toMatch(/\.$/);
+  });
+});
+
+describe('bytes of clients', () => {
+  const settings: Partial<Record<ProviderKind, Record<string, string>>> = {
+    azure: { base_url: 'https://acme.openai.azure.com' },
+    vllm: { base_url: 'https://gpu.example/v1' },
+    lmstudio: { base_url: 'https://desk.example/v1' },
+    'openai-compatible': { base_url: 'https://own.example/v1' },
+  };
+
+  it.each([
+    'openai',
+    'azure',
+    'anthropic',
+    'mistral',
+    'groq',
+    'together',
+    'openrouter',
+    'deepseek',
+    'xai',
+    'cohere',
+    'jina',
+    'vllm',
+    'lmstudio',
+    'openai-compatible',
+  ] as const)('go on as they are to %s', async (kind) => {
+    const { parts } = recording();
+    const passed: string[] = [];
+    const provider = buildConfiguredProvider(
+      kind,
+      { api_key: 'k', base_url: 'https://service.example/v1', ...settings[kind] },
+      {
+        ...parts,
+        pass: (request) => {
+          passed.push(Buffer.from(request.body ?? '').toString());
+          return Promise.reject(new TypeError('no way out'));
+        },
+      },
+    );
+    const shape = kind === 'anthropic' ? 'anthropic-messages' : 'openai-chat';
+    expect(provider.wireShapes).toContain(shape);
+    const body = Buffer.from('{"model": "chat",  "temperature": 1.0, "n": 2, "messages": []}');
+    const json = JSON.parse(body.toString()) as JsonObject;
+    await provider
+      .forward?.(
+        { wire: { shape, body, json }, model: 'own-1', stream: false, params: {}, overrides: {} },
+        { signal },
+      )
+      .catch(() => {});
+    expect(passed).toEqual(['{"model": "own-1",  "temperature": 1.0, "n": 2, "messages": []}']);
+  });
+});
+
+describe('settings whose references are resolved', () => {
+  it('are not searched for references again', async () => {
+    const { parts, sent } = recording({ HOME: '/root' });
+    const settings = { base_url: 'https://own.example/v1', api_key: 'pass${HOME}${GONE}word' };
+    const provider = buildResolvedProvider('openai-compatible', settings, parts);
+    await provider.complete({ model: 'some/model', messages }, { signal }).catch(() => {});
+    expect(sent[0]?.headers.get('authorization')).toBe('Bearer pass${HOME}${GONE}word');
   });
 });
 

@@ -1,6 +1,7 @@
 import { AppError, type Clock, type Environment } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { createAnthropicProvider } from './anthropic-provider.ts';
+import type { CallTimes } from './call-limits.ts';
 import { createAzureProvider } from './azure-provider.ts';
 import { createBedrockProvider } from './bedrock-provider.ts';
 import { createCohereProvider } from './cohere-provider.ts';
@@ -75,9 +76,10 @@ function keyHint(what: string, kind: ProviderKind, settings: ProviderSettings): 
     : `${what} at an address of its own needs its own api_key in spec.model.config.`;
 }
 
-type Shared = Pick<ProviderParts, 'fetch' | 'pass' | 'clock' | 'timeoutMs'> & {
-  readonly headers: Record<string, string>;
-};
+type Shared = Pick<ProviderParts, 'fetch' | 'pass' | 'clock' | 'timeoutMs'> &
+  CallTimes & {
+    readonly headers: Record<string, string>;
+  };
 
 function buildBedrock(settings: ProviderSettings, shared: Shared, parts: ProviderParts): LLMProvider {
   const { environment } = parts;
@@ -165,21 +167,31 @@ function buildOllama(
   });
 }
 
-/**
- * Builds the provider that settings describe; packages are loaded with its first call. Error: `invalid_definition`,
- * naming what is missing.
- */
+/** Builds the provider of settings as a definition writes them, with `${NAME}` in them. Errors: `invalid_definition`. */
 export function buildConfiguredProvider(
   kind: ProviderKind,
   written: ProviderSettings,
   parts: ProviderParts,
 ): LLMProvider {
-  const settings = resolveSettings(written, parts.environment);
-  const { fetch, pass, clock, timeoutMs } = parts;
+  return buildResolvedProvider(kind, resolveSettings(written, parts.environment), parts);
+}
+
+/**
+ * Builds the provider that settings describe, as they stand: `${` in the value of a secret is part of it. Packages are
+ * loaded with its first call. Error: `invalid_definition`, naming what is missing.
+ */
+export function buildResolvedProvider(
+  kind: ProviderKind,
+  settings: ProviderSettings,
+  parts: ProviderParts,
+): LLMProvider {
+  const { fetch, pass, clock } = parts;
+  const { timeout_ms: timeoutMs = parts.timeoutMs, idle_timeout_ms: idleTimeoutMs } = settings;
   const shared: Shared = {
     fetch,
     clock,
-    timeoutMs,
+    timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : parts.timeoutMs,
+    ...(typeof idleTimeoutMs === 'number' ? { idleTimeoutMs } : {}),
     headers: headerSettings(settings),
     ...(pass === undefined ? {} : { pass }),
   };
@@ -192,11 +204,7 @@ export function buildConfiguredProvider(
   const hint = keyVariable === undefined ? {} : { keyHint: `Check ${keyVariable}, or its api_key.` };
   const keyOf = (label: string): string => needed(label, place.apiKey, keyHint(label, kind, settings));
   if (kind === 'openai') return createOpenAICompatibleProvider({ ...shared, ...place, ...schemas });
-  if (kind === 'azure') {
-    // Its addresses depend on the model.
-    const { pass: _pass, ...translated } = shared;
-    return buildAzure(settings, { ...translated, ...schemas }, parts, place);
-  }
+  if (kind === 'azure') return buildAzure(settings, { ...shared, ...schemas }, parts, place);
   if (kind === 'anthropic')
     return createAnthropicProvider({ ...shared, ...place, apiKey: keyOf('Anthropic') });
   if (kind === 'google') return createGoogleProvider({ ...shared, ...place, apiKey: keyOf('Google') });
@@ -213,10 +221,8 @@ export function buildConfiguredProvider(
     });
   const { label = kind, quirks, embeddingBatch, rerank = false, needsKey = true } = presetOf(kind) ?? {};
   if (needsKey) keyOf(label);
-  // A server with ways of its own gets requests that were written for it, not the bytes of a client.
-  const { pass: _pass, ...translated } = shared;
   return createOpenAICompatibleProvider({
-    ...(quirks === undefined ? shared : translated),
+    ...shared,
     ...place,
     baseUrl: needed(label, place.baseUrl, 'base_url is missing in spec.model.config.'),
     ...schemas,

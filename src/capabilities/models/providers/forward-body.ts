@@ -19,6 +19,8 @@ const limitNames: Readonly<Record<WireShape, readonly string[]>> = {
   'anthropic-messages': ['max_tokens'],
 };
 const anyLimit: readonly string[] = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'];
+/** Also what servers of OpenAI's kind call it in their own requests. */
+const boundNames: readonly string[] = [...anyLimit, 'max_new_tokens', 'n_predict', 'num_predict'];
 const reasoningModel = /^(?:o\d|gpt-5)/;
 
 const countOf = (value: Json | undefined): number | undefined =>
@@ -32,9 +34,12 @@ function limitIn(fields: JsonObject): number | undefined {
   return undefined;
 }
 
-function withoutLimits(fields: JsonObject): JsonObject {
-  if (!anyLimit.some((name) => name in fields)) return fields;
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !anyLimit.includes(name)));
+/** What is set elsewhere: limits and the form of the answer are not for parameters to choose. */
+const setElsewhere: readonly string[] = [...anyLimit, 'stream', 'stream_options'];
+
+function withoutOthers(fields: JsonObject): JsonObject {
+  if (!setElsewhere.some((name) => name in fields)) return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !setElsewhere.includes(name)));
 }
 
 /** The members that limit the output: smaller ones where a bound is given, the default where the request has none. */
@@ -47,13 +52,15 @@ function limitEdits(request: ForwardRequest, dialect: ForwardDialect): { set: Js
   if (preferred === undefined) return { set: {}, remove: [] };
   const given = names.filter((name) => countOf(wire.json[name]) !== undefined);
   const set: Record<string, Json> = {};
+  if (bound !== undefined)
+    // Whatever stands there under one of the names is written anew: `-1` and `"9000"` mean something to some servers, and
+    // of a name that stands there twice they may take the first.
+    for (const name of boundNames)
+      if (name in wire.json && wire.json[name] !== null)
+        set[name] = Math.min(bound, countOf(wire.json[name]) ?? bound);
   if (given.length === 0) {
     const limit = Math.min(limitIn(params) ?? Number.POSITIVE_INFINITY, bound ?? Number.POSITIVE_INFINITY);
-    return { set: Number.isFinite(limit) ? { [preferred]: limit } : {}, remove: [] };
-  }
-  for (const name of given) {
-    const limit = countOf(wire.json[name]) ?? 0;
-    if (bound !== undefined && bound < limit) set[name] = bound;
+    return { set: { ...set, ...(Number.isFinite(limit) ? { [preferred]: limit } : {}) }, remove: [] };
   }
   const renames = dialect.renamesLimit === true && given.includes('max_tokens') && reasoningModel.test(model);
   if (!renames) return { set, remove: [] };
@@ -80,8 +87,8 @@ export function forwardBody(request: ForwardRequest, dialect: ForwardDialect = {
   const limits = limitEdits(request, dialect);
   const bytes = Buffer.isBuffer(wire.body) ? wire.body : Buffer.from(wire.body);
   return spliceJson(bytes, {
-    set: { ...withoutLimits(overrides), ...limits.set, ...streamEdits(request, dialect), model },
-    setAbsent: withoutLimits(params),
+    set: { ...withoutOthers(overrides), ...limits.set, ...streamEdits(request, dialect), model },
+    setAbsent: withoutOthers(params),
     remove: limits.remove,
   });
 }

@@ -53,6 +53,14 @@ describe('a request to an OpenAI-compatible server', () => {
     });
   });
 
+  it('loses no picture of a round that is over', () => {
+    const messages: readonly ChatMessage[] = [...round, { role: 'assistant', content: 'Noon.' }];
+    const body = toOpenAIRequest({ ...request, messages }, {});
+    const sent = body['messages'] as readonly Record<string, unknown>[];
+    expect(sent.slice(-3).map((message) => message['role'])).toEqual(['tool', 'user', 'assistant']);
+    expect(JSON.stringify(sent)).toContain(png);
+  });
+
   it('gives OpenRouter marks in parts, details, and the thinking of this round', () => {
     const messages = messagesOf('openrouter');
     expect(messages[0]).toEqual({

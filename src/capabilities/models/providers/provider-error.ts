@@ -66,9 +66,13 @@ interface ReadError {
   readonly message: string;
   /** Types, codes and states in the provider's words. */
   readonly kind: string;
+  /** Its code, where that is a word. */
+  readonly code?: string;
   /** The HTTP status that an error within a 200 answer names. */
   readonly status?: number;
 }
+
+const plainCode = /^[A-Za-z][\w.-]{0,63}$/;
 
 function words(...parts: readonly unknown[]): string {
   return parts.filter((part) => typeof part === 'string' || typeof part === 'number').join(' ');
@@ -110,7 +114,13 @@ function readErrorBody(body: unknown): ReadError {
       : message === undefined || message === null
         ? ''
         : JSON.stringify(message);
-  return { message: text, kind, ...(typeof status === 'number' ? { status } : {}) };
+  const { code } = inner;
+  return {
+    message: text,
+    kind,
+    ...(typeof status === 'number' ? { status } : {}),
+    ...(typeof code === 'string' && plainCode.test(code) ? { code } : {}),
+  };
 }
 
 /** The error for an HTTP answer that is no success. */
@@ -120,7 +130,7 @@ export function statusError(
   nowMs: number,
 ): AppError {
   const { status } = answer;
-  const { message, kind } = readErrorBody(answer.body);
+  const { message, kind, code } = readErrorBody(answer.body);
   const text = said(upstream, message);
   const who = `${upstream.label} at ${upstream.address}`;
   const tail = text === '' ? '' : `: ${text}`;
@@ -128,7 +138,8 @@ export function statusError(
   const spent = /insufficient_quota|billing|credit balance|insufficient balance/i.test(`${kind} ${message}`);
   const waitMs = retryAfterMs(answer.headers, nowMs, answer.body);
   const waiting = waitMs === undefined ? details : { ...details, retryAfterMs: waitMs };
-  if (status === 429 || /ThrottlingException/.test(kind))
+  // Anthropic says with 400 that an account is empty: the request is well, and somebody else can answer it.
+  if (status === 429 || (status === 400 && spent) || /ThrottlingException/.test(kind))
     return new AppError('rate_limited', `${who} limits the rate of calls (${status})${tail}`, {
       details: waiting,
       ...(spent ? { retryable: false } : {}),
@@ -147,10 +158,13 @@ export function statusError(
     });
   if (status === 408 || status === 504)
     return new AppError('timeout', `${who} ran out of time (${status})${tail}`, { details });
-  if (status >= 500)
+  if (status >= 500 && status !== 501)
     return new AppError('model_unavailable', `${who} answered ${status}${tail}`, { details: waiting });
+  // 501: the server will never do that, such as llama.cpp without embeddings.
   if (status >= 400)
-    return new AppError('model_rejected', `${who} refused the call (${status})${tail}`, { details });
+    return new AppError('model_rejected', `${who} refused the call (${status})${tail}`, {
+      details: code === undefined ? details : { ...details, upstreamCode: code },
+    });
   return new AppError('upstream_error', `${who} answered ${status}, which is no answer of a model${tail}`, {
     details,
   });

@@ -34,8 +34,8 @@ const openAIOwn = [
 ] as const;
 
 /**
- * The services by kind. Each entry was written from the service's documentation; `docs/providers.md` says which were
- * ever called.
+ * The services by kind. Each entry was written from copies of the service's documentation and from what SDK packages do;
+ * no service was called, see `docs/providers.md`.
  */
 export const providerPresets = {
   groq: {

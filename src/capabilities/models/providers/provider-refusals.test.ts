@@ -50,6 +50,14 @@ const cases: readonly (readonly [who: string, status: number, body: unknown, cod
     'content_blocked',
   ],
   ['OpenAI, unknown model', 404, openai('The model `x` does not exist', 'model_not_found'), 'model_rejected'],
+  [
+    'llama.cpp, no embeddings',
+    501,
+    {
+      error: { code: 501, message: 'This server does not support embeddings.', type: 'not_supported_error' },
+    },
+    'model_rejected',
+  ],
   ['OpenAI, wrong key', 401, openai('Incorrect API key provided', 'invalid_api_key'), 'model_rejected'],
   ['OpenAI, no money', 429, openai('You exceeded your current quota', 'insufficient_quota'), 'rate_limited'],
   [
@@ -97,7 +105,7 @@ const cases: readonly (readonly [who: string, status: number, body: unknown, cod
     'Anthropic, credits',
     400,
     anthropic('invalid_request_error', 'Your credit balance is too low'),
-    'model_rejected',
+    'rate_limited',
   ],
   [
     'Google',

@@ -50,6 +50,29 @@ describe('what was admitted', () => {
     expect(ground.clock.pending).toBe(0);
   });
 
+  it('counts what parameters add, and the answers that they ask for', async () => {
+    const params = { tools: [{ type: 'function', function: { name: 'a'.repeat(5000) } }], n: 4 };
+    const ground = createDispatcherGround(
+      modelListOf({ chat: [{ id: 'a', order: 1 }], big: [{ id: 'b' }] }, inOrder),
+      { endings: { a: broken } },
+    );
+    await ground.dispatch('chat', { answers: 2, fallbacks: [{ model: 'big', params }] });
+    const [plain, filled] = ground.admitted;
+    expect(plain).toMatchObject({ mostInputTokens: 40, answers: 2 });
+    expect(filled?.answers).toBe(4);
+    expect(filled?.mostInputTokens).toBeGreaterThan(5000);
+  });
+
+  it('is estimated where an answer broke off or never came: it may be on the bill', async () => {
+    for (const code of ['upstream_error', 'timeout'] as const) {
+      const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), {
+        endings: { a: upstreamError(code, {}) },
+      });
+      await ground.dispatch('chat');
+      expect(ground.settled[0]).toMatchObject({ status: code, usage: { inputTokens: 10 }, estimated: true });
+    }
+  });
+
   it('is settled when the caller leaves before and after the answer began', async () => {
     const ground = createDispatcherGround(modelListOf({ chat: two }, inOrder), { endings: { a: 'hang' } });
     for (const begun of [false, true]) {

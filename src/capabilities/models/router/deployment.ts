@@ -55,18 +55,16 @@ export const strategies = ['weighted-shuffle', 'least-busy', 'usage', 'latency',
 export type Strategy = (typeof strategies)[number];
 
 /** Classes of errors that retries and cool-downs tell apart, named as LiteLLM names them. */
-export const errorClasses = [
-  'BadRequest',
-  'Authentication',
-  'Timeout',
-  'RateLimit',
-  'ContentPolicyViolation',
-  'ContextWindowExceeded',
-  'InternalServer',
-  'ServiceUnavailable',
-  'NotFound',
-] as const;
-export type ErrorClass = (typeof errorClasses)[number];
+export type ErrorClass =
+  | 'BadRequest'
+  | 'Authentication'
+  | 'Timeout'
+  | 'RateLimit'
+  | 'ContentPolicyViolation'
+  | 'ContextWindowExceeded'
+  | 'InternalServer'
+  | 'ServiceUnavailable'
+  | 'NotFound';
 
 /** A model to go to instead: a group, deployment id or `provider/model`, with parameters that it overrides. */
 export interface FallbackTarget {

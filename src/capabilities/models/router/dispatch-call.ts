@@ -51,7 +51,10 @@ export async function dispatchCall<T>(
   const { settings } = first.plan;
   const startMs = clock.now();
   const call = beginCall(request, attempt, startMs, startMs + (request.timeoutMs ?? settings.timeoutMs));
-  const isNew = ({ target }: NextTarget): boolean => !call.groups.includes(directory.groupName(target.model));
+  const { permits } = request;
+  const isNew = ({ target }: NextTarget): boolean =>
+    (permits === undefined || permits(target.model)) &&
+    !call.groups.includes(directory.groupName(target.model));
 
   let found: Found = first;
   let next: NextTarget | undefined;

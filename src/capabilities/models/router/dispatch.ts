@@ -11,7 +11,10 @@ export interface DispatchRequest {
   readonly operation: AdmissionRequest['operation'];
   readonly stream: boolean;
   readonly inputTokens: number;
-  readonly inputBytes: number;
+  /** More it cannot be. */
+  readonly mostInputTokens: number;
+  /** How many answers are asked for at once. Default 1. */
+  readonly answers?: number;
   readonly maxOutputTokens: number | undefined;
   /** Tags of request, key and team. */
   readonly tags: readonly string[];
@@ -21,6 +24,8 @@ export interface DispatchRequest {
   readonly tagFiltering?: boolean;
   /** Fallbacks of the request itself; tried before those of the list. */
   readonly fallbacks?: readonly FallbackTarget[];
+  /** Models that the caller may be sent to instead; those that it may not are left out of all fallbacks. */
+  readonly permits?: (model: string) => boolean;
   readonly numRetries?: number;
   readonly timeoutMs?: number;
   /** Region that the request is bound to. */

@@ -62,6 +62,7 @@ export function explainCall(
     const [next, ...rest] = pending;
     pending = rest;
     if (next === undefined) break;
+    if (request.permits?.(next.target.model) === false) continue;
     let found: Found;
     try {
       found = directory.find(next.target.model);

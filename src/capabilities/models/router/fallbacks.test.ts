@@ -21,6 +21,17 @@ function groundOf(settings: SettingsDraft, errors: Readonly<Record<string, AppEr
 }
 
 describe('falling back', () => {
+  it('leaves out models that the caller may not use, in calls and in what explains them', async () => {
+    const ground = groundOf({ fallbacks: { chat: ['backup', 'safe'] } }, { chat: broken });
+    const permits = (model: string): boolean => model !== 'backup';
+    expect((await ground.dispatch('chat', { permits })).route.groups).toEqual(['chat', 'safe']);
+    const steps = ground.explain('chat', { permits });
+    expect(steps.map(({ group }) => group)).toEqual(['chat', 'safe']);
+    await expect(ground.dispatch('chat', { permits: () => false, numRetries: 0 })).rejects.toMatchObject({
+      code: 'model_unavailable',
+    });
+  });
+
   it.each<[string, SettingsDraft, Record<string, AppError>, string[]]>([
     ['to a group', { fallbacks: { chat: ['backup'] } }, { chat: broken }, ['chat', 'backup']],
     [

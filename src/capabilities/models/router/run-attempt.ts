@@ -1,6 +1,12 @@
 import { AppError, toAppError, type Clock, type JsonObject, type Logger } from '../../../base/index.ts';
 import type { Usage } from '../../../protocol/index.ts';
-import type { Admission } from '../../accounting/index.ts';
+import {
+  answerCount,
+  mostInputTokens,
+  type Admission,
+  type AdmissionRequest,
+  type BilledDeployment,
+} from '../../accounting/index.ts';
 import type { LLMProvider } from '../provider.ts';
 import type { ErrorVerdict } from './classify-error.ts';
 import type { Attempt, Begun, DispatchRequest, DispatcherDeps } from './dispatch.ts';
@@ -48,6 +54,32 @@ const graceMs = 5000;
 /** Who aborts or runs out of time has used at least the input. */
 function inputOnly(request: DispatchRequest): Usage {
   return { inputTokens: request.inputTokens, outputTokens: 0, costUsd: null };
+}
+
+/** What is to be admitted: the request with the parameters that are put under it. Looked at where something is limited. */
+function admissionOf(
+  { request, params, endMs }: AttemptPlan,
+  deployment: BilledDeployment,
+): AdmissionRequest {
+  const { caller, operation, stream, inputTokens, maxOutputTokens } = request;
+  const adds = Object.keys(params).length > 0;
+  return {
+    caller,
+    deployment,
+    operation,
+    stream,
+    inputTokens,
+    maxOutputTokens,
+    deadlineMs: endMs,
+    get mostInputTokens() {
+      const { mostInputTokens: most } = request;
+      return adds ? most + mostInputTokens(params, Buffer.byteLength(JSON.stringify(params))) : most;
+    },
+    get answers() {
+      const { answers = 1 } = request;
+      return adds ? Math.max(answers, answerCount(params)) : answers;
+    },
+  };
 }
 
 const tooSlowLimits = (cause?: unknown): AppError =>
@@ -109,9 +141,7 @@ export async function runAttempt<T>(
 
   let admission: Admission;
   try {
-    const { caller, operation, stream, inputTokens, inputBytes, maxOutputTokens } = request;
-    const asked = { caller, operation, stream, inputTokens, inputBytes, maxOutputTokens };
-    admission = await deps.admit({ ...asked, deployment: billed, deadlineMs: endMs }, controller);
+    admission = await deps.admit(admissionOf(planned, billed), controller);
   } catch (thrown) {
     leave();
     if (request.signal.aborted) return { kind: 'ended', error: request.signal.reason };
@@ -184,7 +214,10 @@ export async function runAttempt<T>(
           cause: thrown,
         })
       : toAppError(thrown);
-    finish(error.code, timedOut ? inputOnly(request) : undefined, timedOut);
+    // Silence, and an answer that breaks off or cannot be read, are paid for all the same.
+    const answered = error.details?.['status'] !== undefined;
+    const unknown = timedOut || (!answered && (error.code === 'upstream_error' || error.code === 'timeout'));
+    finish(error.code, unknown ? inputOnly(request) : undefined, unknown);
     if (error.code === 'timeout') health.latency.sawFirstToken(tookMs, nowMs);
     return { kind: 'failed', error, verdict: outcomes.failed(plan, index, error, nowMs), tookMs };
   }

@@ -25,6 +25,9 @@ const add = {
 };
 const said = [{ role: 'user' as const, content: 'hi' }];
 
+/** Settings that clients sent before the version 2026-10-21. */
+const sampling = { temperature: 0.3, top_p: 0.8, top_k: 5 };
+
 let ground: ReturnType<typeof createHttpGround>;
 let server: HttpServer;
 let client: Anthropic;
@@ -227,8 +230,7 @@ describe('the Anthropic SDK', () => {
         tools: [add],
         tool_choice: { type: 'any', disable_parallel_tool_use: true },
         stop_sequences: ['END'],
-        // Settings of requests before 2026-10-21.
-        ...{ temperature: 0.3, top_p: 0.8, top_k: 5 },
+        ...sampling,
         thinking: { type: 'enabled', budget_tokens: 1024 },
         metadata: { user_id: 'u1' },
       },
@@ -343,6 +345,17 @@ describe('the Anthropic SDK', () => {
     });
   });
 
+  it('lists models', async () => {
+    const ids: string[] = [];
+    for await (const { id, type } of client.models.list()) {
+      expect(type).toBe('model');
+      ids.push(id);
+    }
+    expect(ids).toEqual(expect.arrayContaining(['helper', 'fake/fast']));
+    expect(await client.models.retrieve('helper')).toMatchObject({ id: 'helper', display_name: 'helper' });
+    expect(await failure(client.models.retrieve('nobody'))).toMatchObject({ status: 404 });
+  });
+
   it('counts tokens', async () => {
     const count = (content: string) =>
       client.messages.countTokens({
@@ -438,7 +451,7 @@ describe('the Anthropic SDK', () => {
     const body = { model: 'helper', max_tokens: 9, tools: [add] };
     const first = await client.messages.create({ ...body, messages: said });
     expect(first).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'tool_use', id: 'c1' }] });
-    const second = await client.messages.stream({
+    const second = client.messages.stream({
       ...body,
       messages: [
         ...said,

@@ -50,7 +50,8 @@ function documentPart(block: JsonObject, path: string): UserPart {
 
 function blockPart(block: JsonObject, path: string): UserPart {
   const mark = cacheMarkOf(block);
-  switch (block['type']) {
+  const type = block['type'];
+  switch (typeof type === 'string' ? type : '') {
     case 'text':
       if (typeof block['text'] !== 'string') throw requestFault(`${path}.text`, 'expected a text');
       return { type: 'text', text: block['text'], ...mark };
@@ -59,10 +60,10 @@ function blockPart(block: JsonObject, path: string): UserPart {
     case 'document':
       return documentPart(block, path);
     case 'search_result': {
-      const { title, source } = block;
+      const named = [block['title'], block['source']].filter((one) => typeof one === 'string');
       const said = contentParts(block['content'], `${path}.content`);
       const texts = said.flatMap((part) => (part.type === 'text' ? [part.text] : []));
-      return { type: 'text', text: [title, source, ...texts].filter(Boolean).join('\n'), ...mark };
+      return { type: 'text', text: [...named, ...texts].join('\n'), ...mark };
     }
     default:
       throw requestFault(`${path}.type`, 'expected text, image, document or search_result');

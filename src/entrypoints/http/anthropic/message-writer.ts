@@ -94,6 +94,7 @@ export class MessageWriter {
       case 'tool-call':
         return this.#close() + this.#call(part.call);
       case 'finish':
+      default:
         this.#usage = part.usage;
         this.#stopReason = stopReasons[part.finishReason];
         return this.#close() + this.#seal(part.reasoningParts ?? []);

@@ -12,7 +12,7 @@ function toolOf(tool: JsonObject, index: number): ModelTool {
   if (type !== undefined && type !== null && type !== 'custom')
     throw requestFault(
       `tools.${index}.type`,
-      `"${String(type)}" is offered only by Anthropic's own models; expected "custom"`,
+      `${JSON.stringify(type)} is offered only by Anthropic's own models; expected "custom"`,
     );
   if (typeof name !== 'string' || !/^[\w.-]{1,128}$/.test(name))
     throw requestFault(`tools.${index}.name`, 'expected 1 to 128 letters, digits, "_", "-" or "."');

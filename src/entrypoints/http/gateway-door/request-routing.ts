@@ -98,6 +98,19 @@ function routingOfFields(json: JsonObject, request: FastifyRequest): RequestRout
   };
 }
 
+/** What LiteLLM's clients say in headers; a body that says it too stands above them. */
+function routingOfHeaders(headers: FastifyRequest['headers']): RequestRouting {
+  const retries = headers['x-litellm-num-retries'];
+  const seconds = headers['x-litellm-timeout'];
+  if (retries === undefined && seconds === undefined) return {};
+  const wellFormed = (value: unknown): value is string =>
+    typeof value === 'string' && /^\d{1,6}(?:\.\d+)?$/.test(value);
+  return {
+    ...(wellFormed(retries) ? { numRetries: Math.trunc(Number(retries)) } : {}),
+    ...(wellFormed(seconds) && Number(seconds) > 0 ? { timeoutMs: Number(seconds) * 1000 } : {}),
+  };
+}
+
 /** The body without `metadata.tags`, which is a list only where it is meant for a router. */
 function metadataWithoutTags(json: JsonObject): { readonly set?: JsonObject; readonly remove: string[] } {
   const { metadata } = json;
@@ -115,12 +128,15 @@ export function readRouting(
   { json, bytes }: { readonly json: JsonObject; readonly bytes: Buffer },
 ): RoutedRequest {
   const { headers } = request;
-  const headerTags = headers['x-a33-tags'];
+  const headerTags = headers['x-a33-tags'] ?? headers['x-litellm-tags'];
   const cacheHeader = headers['cache-control'];
   const inBody = fields.some((name) => json[name] !== undefined);
   const metadata = metadataWithoutTags(json);
   const untouched = !inBody && metadata.set === undefined && metadata.remove.length === 0;
-  const routing: RequestRouting = inBody ? routingOfFields(json, request) : {};
+  const routing: RequestRouting = {
+    ...routingOfHeaders(headers),
+    ...(inBody ? routingOfFields(json, request) : {}),
+  };
   const cache =
     cacheHeader === undefined ? routing.cache : { ...cacheOfHeader(cacheHeader), ...routing.cache };
   const told = cache === undefined ? routing : { ...routing, cache };

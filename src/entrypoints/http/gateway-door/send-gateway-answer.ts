@@ -1,11 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, toAppError } from '../../../base/index.ts';
-import type {
-  CallRoute,
-  GatewayAnswer,
-  ModelEvent,
-  ModelResponse,
-} from '../../../capabilities/models/index.ts';
+import type { GatewayAnswer, ModelEvent, ModelResponse } from '../../../capabilities/models/index.ts';
 import type { ToolCall } from '../../../protocol/index.ts';
 import type { CallerWait } from '../caller-wait.ts';
 import type { RouteDeps } from '../http-deps.ts';

@@ -262,7 +262,7 @@ describe('requests that are broken somewhere', () => {
           // Agents take another way from there on, but the same one to there.
           for (const model of by === undefined || by === null ? ['fake/fast', 'helper'] : ['fake/fast']) {
             const answer = await send(url, payload, model);
-            const told = `${model}: ${place.join('.')} = ${String(JSON.stringify(by)).slice(0, 60)} → ${answer.body.slice(0, 300)}`;
+            const told = `${model}: ${place.join('.')} = ${(JSON.stringify(by) ?? '').slice(0, 60)} → ${answer.body.slice(0, 300)}`;
             if (answer.statusCode === 200) continue;
             refused += 1;
             expect([400, 403, 404, 413], told).toContain(answer.statusCode);

@@ -57,7 +57,8 @@ export function messagesOfOllama(messages: readonly OllamaMessage[]): readonly C
           ...(toolCalls.length === 0 ? {} : { toolCalls }),
         };
       }
-      case 'tool': {
+      case 'tool':
+      default: {
         const call = takeCall(open, message);
         if (call === undefined)
           throw requestFault(

@@ -62,6 +62,7 @@ export class OllamaWriter {
         return this.#line({ text: '', calls: [call] });
       }
       case 'finish':
+      default:
         this.#reason = part.finishReason;
         this.#usage = part.usage;
         return '';

@@ -65,7 +65,8 @@ function modelOf({ models }: Deps, name: string): CompletionTarget {
   try {
     models.resolve({ name });
   } catch (error) {
-    if (isNotFound(error)) throw modelNotFound(name, ` ${(error as AppError).message}`);
+    const isUnknown = error instanceof AppError && error.details?.['unknownModel'] !== undefined;
+    if (isUnknown || isNotFound(error)) throw modelNotFound(name, ` ${(error as AppError).message}`);
     throw error;
   }
   return { kind: 'model', name };

@@ -1,7 +1,9 @@
-import type { ModelInfo } from '../../../capabilities/models/index.ts';
+import { AppError } from '../../../base/index.ts';
+import { resolveTarget, type ModelInfo } from '../../../capabilities/models/index.ts';
 import { hasScope, type Scope } from '../../../protocol/index.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { findCompletionTarget, listAgentModels } from './agent-models.ts';
+import { modelNotFound } from './openai-error.ts';
 import { listRunModels } from './run-models.ts';
 
 /** How long a list of a provider's models is used: clients ask often, providers answer slowly. */
@@ -19,8 +21,8 @@ export interface WireModel {
 interface ModelList {
   /** Agents for all; teams, workflows, names of the model list and models of providers for those who may see or use them. */
   all(scope: Scope, signal: AbortSignal): Promise<readonly WireModel[]>;
-  /** Error: `not_found`. */
-  get(scope: Scope, id: string): Promise<WireModel>;
+  /** Error: `not_found` (`model_not_found`) for what nobody offers, though a provider might be asked for it. */
+  get(scope: Scope, id: string, signal: AbortSignal): Promise<WireModel>;
 }
 
 /** What OpenAI-compatible clients see as models. */
@@ -58,18 +60,35 @@ export function createModelList(deps: RouteDeps): ModelList {
       if (!mayUseModels) return agents;
       const direct = await ofProviders(signal);
       const { groups, aliases } = deps.gateway.list();
-      const listed = [...groups.keys(), ...aliases.keys()];
+      // A pattern is no name that can be asked for.
+      const listed = [...groups.keys(), ...aliases.keys()].filter((name) => !name.includes('*'));
       const taken = new Set(listed);
+      const isPermitted = await deps.gateway.permitted(scope);
       return [
-        ...listed.map((id) => entry(id, 'agent33', startedAt)),
+        ...listed.filter(isPermitted).map((id) => entry(id, 'agent33', startedAt)),
         ...agents.filter(({ id }) => !taken.has(id)),
-        ...direct.map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt)),
+        ...direct
+          .map(({ id, provider }) => entry(`${provider}/${id}`, provider, startedAt))
+          .filter(({ id }) => isPermitted(id)),
       ];
     },
-    async get(scope, id) {
-      const target = await findCompletionTarget(deps, scope, id);
+    async get(scope, id, signal) {
+      const target = await findCompletionTarget(deps, scope, id).catch((error: unknown) => {
+        // A provider that is not connected has no models.
+        if (error instanceof AppError && error.code === 'model_unavailable')
+          throw modelNotFound(id, ` ${error.message}`);
+        throw error;
+      });
       if (target.kind !== 'model') return agentEntry(id, target.updatedAt);
-      return entry(id, id.includes('/') ? (id.split('/')[0] ?? '') : 'agent33', startedAt);
+      const isListed = id === 'default' || resolveTarget(id, deps.gateway.list()).by !== 'none';
+      if (isListed) return entry(id, 'agent33', startedAt);
+      const direct = await ofProviders(signal);
+      const found = direct.find((one) => id === `${one.provider}/${one.id}` || id === one.id);
+      if (found !== undefined) return entry(id, found.provider, startedAt);
+      // A provider that cannot say what it has may still have it.
+      const [provider = ''] = id.split('/');
+      if (!id.includes('/') || direct.some((one) => one.provider === provider)) throw modelNotFound(id);
+      return entry(id, provider, startedAt);
     },
   };
 }

@@ -26,11 +26,15 @@ const knownCodes: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** Refusals of an upstream that are about the request and not about our credentials. */
 const passedStatuses: ReadonlySet<unknown> = new Set([400, 404, 409, 413, 415, 422]);
+/** The upstream has nothing of that kind: whoever asks again gets the same answer. */
+const notOffered: ReadonlySet<unknown> = new Set([405, 410, 501]);
 
 /** The status of an error: that of the upstream where it refused what the client wrote. */
 export function openAIStatus({ code, details, status }: AppError): number {
   const upstream = details?.['status'];
-  return code === 'model_rejected' && passedStatuses.has(upstream) ? Number(upstream) : status;
+  if (details?.['unknownModel'] !== undefined) return 404;
+  if (code !== 'model_rejected') return status;
+  return notOffered.has(upstream) ? 400 : passedStatuses.has(upstream) ? Number(upstream) : status;
 }
 
 /** An error in OpenAI's shape. */
@@ -39,7 +43,10 @@ export function toOpenAIError(error: AppError): { readonly error: JsonObject } {
   const status = openAIStatus(error);
   const [issue] = Array.isArray(details['issues']) ? (details['issues'] as readonly Issue[]) : [];
   const param = details['param'] ?? issue?.path;
-  const code = details['openaiCode'] ?? details['upstreamCode'] ?? knownCodes[error.code];
+  const isUnknown = error.code === 'model_rejected' || details['unknownModel'] !== undefined;
+  const missing = isUnknown && status === 404 ? 'model_not_found' : undefined;
+  const upstreamCode = passedStatuses.has(status) ? details['upstreamCode'] : undefined;
+  const code = details['openaiCode'] ?? upstreamCode ?? missing ?? knownCodes[error.code];
   return {
     error: {
       message: error.message,

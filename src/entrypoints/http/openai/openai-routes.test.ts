@@ -59,11 +59,39 @@ describe('the openai client', () => {
       created: 1_767_225_600,
     });
     expect(await client.models.retrieve('fake/fast')).toMatchObject({ id: 'fake/fast', owned_by: 'fake' });
-    expect(await failure(client.models.retrieve('nobody'))).toMatchObject({
-      status: 404,
-      code: 'model_not_found',
-      param: 'model',
-    });
+    const { models } = ground.gateway;
+    ground.gateway.models = {
+      ...models,
+      groups: new Map(['chat', 'vendor/*'].map((name) => [name, []])),
+      aliases: new Map([['quick', 'chat']]),
+    };
+    expect(await ids('key-models:read')).toEqual(['chat', 'quick', ...agents, 'fake/fast']);
+    for (const id of ['chat', 'quick']) expect((await client.models.retrieve(id)).id).toBe(id);
+    for (const id of ['quick', 'fake/fast']) ground.gateway.forbidden.add(id);
+    expect(await ids('key-models:read')).toEqual(['chat', ...agents]);
+    ground.gateway.forbidden.clear();
+    // Whatever the router would send to a provider is not for that a model: who offers it?
+    const { resolve } = ground.models;
+    ground.models.resolve = () => ({ provider: {} as never, model: 'x', id: 'fake/x' });
+    for (const id of ['nobody', 'fake/nobody'])
+      expect(await failure(client.models.retrieve(id))).toMatchObject({
+        status: 404,
+        code: 'model_not_found',
+        param: 'model',
+      });
+    expect((await client.models.retrieve('fast')).id).toBe('fast');
+    ground.models.resolve = () => {
+      throw new AppError('model_unavailable', 'Ollama is not connected.', { retryable: false });
+    };
+    expect(await failure(client.models.retrieve('gone'))).toMatchObject({ status: 404 });
+    const ask = () => client.chat.completions.create({ model: 'gone', messages: user('hi') });
+    expect(await failure(ask())).toMatchObject({ status: 503 });
+    ground.models.resolve = () => {
+      throw new AppError('model_unavailable', 'Nobody has it.', { details: { unknownModel: 'gone' } });
+    };
+    expect(await failure(ask())).toMatchObject({ status: 404, code: 'model_not_found' });
+    ground.models.resolve = resolve;
+    ground.gateway.models = models;
   });
 
   it('talks to an agent', async () => {

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { PermissionScope } from '../../../protocol/index.ts';
 import { startCallerWait } from '../caller-wait.ts';
+import {
+  anthropicModel,
+  anthropicModels,
+  isAnthropicClient,
+  toAnthropicModel,
+  toAnthropicModels,
+} from '../anthropic/anthropic-models.ts';
 import { keepWireBodies } from '../gateway-door/wire-body.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { noteError } from '../problem.ts';
@@ -58,13 +65,16 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
         tags,
         summary:
           'Names of the model list, agents, teams, workflows that take one text, and models of the providers',
-        response: { 200: z.object({ object: z.literal('list'), data: z.array(wireModel) }) },
+        response: {
+          200: z.union([z.object({ object: z.literal('list'), data: z.array(wireModel) }), anthropicModels]),
+        },
       },
     },
     async (request, reply) => {
       const wait = startCallerWait(deps, reply);
       try {
-        return { object: 'list' as const, data: [...(await list.all(request.scope, wait.signal))] };
+        const data = [...(await list.all(request.scope, wait.signal))];
+        return isAnthropicClient(request) ? toAnthropicModels(data) : { object: 'list' as const, data };
       } finally {
         wait.clear();
       }
@@ -79,10 +89,18 @@ export function addOpenAIRoutes(app: HttpApp, deps: RouteDeps): void {
         tags,
         summary: 'One of them',
         params: z.object({ '*': z.string() }),
-        response: { 200: wireModel },
+        response: { 200: z.union([wireModel, anthropicModel]) },
       },
     },
-    (request) => list.get(request.scope, request.params['*']),
+    async (request, reply) => {
+      const wait = startCallerWait(deps, reply);
+      try {
+        const model = await list.get(request.scope, request.params['*'], wait.signal);
+        return isAnthropicClient(request) ? toAnthropicModel(model) : model;
+      } finally {
+        wait.clear();
+      }
+    },
   );
 
   app.post(

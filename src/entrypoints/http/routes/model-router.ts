@@ -171,6 +171,22 @@ export function addModelRouterRoutes(app: HttpApp, deps: RouteDeps): void {
     },
   );
 
+  app.delete(
+    '/api/v1/models/cache',
+    {
+      config: { scopes: ['admin'] },
+      schema: {
+        tags,
+        summary: 'Forgets the answers that are kept',
+        description: "Those of the caller's tenant. Answers that are on their way may still be kept.",
+      },
+    },
+    async (request, reply) => {
+      await gateway.clearCache(request.scope.tenant);
+      return reply.code(204).send();
+    },
+  );
+
   app.post(
     '/api/v1/models/router/test',
     {

@@ -195,7 +195,9 @@ describe('a configuration with many providers', () => {
       const [one] = resolveTarget(name, list).deployments;
       try {
         const { kind, settings } = builtFrom(one);
-        return [kind, one?.model, settings];
+        const { timeout_ms: timeoutMs, ...place } = settings as Record<string, unknown>;
+        expect(timeoutMs).toBe(30_000);
+        return [kind, one?.model, place];
       } catch (error) {
         return String(error);
       }

@@ -60,7 +60,8 @@ class Conversation {
   message(item: JsonObject, path: string): void {
     const parts = inputParts(item['content'], `${path}.content`);
     const { text, others } = splitParts(parts);
-    switch (item['role']) {
+    const role = item['role'];
+    switch (typeof role === 'string' ? role : '') {
       case 'assistant':
         if (others.length > 0) throw requestFault(`${path}.content`, 'an answer consists of texts');
         if (this.#open !== undefined && (this.#open.content !== '' || this.#open.toolCalls !== undefined))
@@ -121,7 +122,8 @@ export function messagesOfItems(
   for (const [index, item] of items.entries()) {
     const path = pathOf(index);
     if (!isJsonObject(item)) throw requestFault(path, 'expected an object');
-    switch (item['type'] ?? 'message') {
+    const type = item['type'] ?? 'message';
+    switch (typeof type === 'string' ? type : '') {
       case 'message':
         conversation.message(item, path);
         break;
@@ -135,7 +137,7 @@ export function messagesOfItems(
         conversation.output(item, path);
         break;
       case 'item_reference':
-        throw requestFault(`${path}.id`, `there is no item "${String(item['id'])}"; was it stored?`);
+        throw requestFault(`${path}.id`, `there is no item ${JSON.stringify(item['id'])}; was it stored?`);
       default:
         throw requestFault(
           `${path}.type`,

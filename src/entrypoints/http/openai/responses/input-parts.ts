@@ -29,7 +29,8 @@ export function inputParts(content: Json | undefined, path: string): readonly Us
   return (content as readonly Json[]).map((part, index): UserPart => {
     const place = `${path}.${index}`;
     if (!isJsonObject(part)) throw requestFault(place, 'expected an object with "type"');
-    switch (part['type']) {
+    const type = part['type'];
+    switch (typeof type === 'string' ? type : '') {
       case 'input_text':
       case 'output_text':
       case 'text':

@@ -69,7 +69,8 @@ export class ResponseWriter {
       }
       case 'tool-call':
         return this.#close('completed') + this.#call(part.call);
-      case 'finish': {
+      case 'finish':
+      default: {
         const incomplete = incompleteReason(part.finishReason);
         const status = incomplete === undefined ? 'completed' : 'incomplete';
         const events = this.#close(status);

@@ -11,7 +11,7 @@ function toolOf(tool: JsonObject, index: number): ModelTool {
   if (type !== 'function')
     throw requestFault(
       `tools.${index}.type`,
-      `"${String(type)}" is not offered; expected "function"`,
+      `${JSON.stringify(type)} is not offered; expected "function"`,
       'unsupported_value',
     );
   if (typeof name !== 'string' || !/^[\w.-]{1,128}$/.test(name))

@@ -311,6 +311,37 @@ describe('the openai client', () => {
     expect(await failure(client.responses.retrieve(unkept.id))).toMatchObject({ status: 404 });
   });
 
+  it('can fetch a streamed response as soon as it is told that it is complete, and no broken one', async () => {
+    ground.models.parts = text('hello');
+    const { responses } = ground.deps;
+    const begun = Promise.withResolvers<void>();
+    const stored = Promise.withResolvers<void>();
+    const put = responses.put.bind(responses);
+    responses.put = async (scope, response) => {
+      begun.resolve();
+      await stored.promise;
+      await put(scope, response);
+    };
+    const stream = await client.responses.create({ model: 'fake/fast', input: 'hi', stream: true });
+    let complete: string | undefined;
+    const read = (async () => {
+      for await (const event of stream) if (event.type === 'response.completed') complete = event.response.id;
+    })();
+    await begun.promise;
+    expect(complete).toBeUndefined();
+    stored.resolve();
+    await read;
+    expect((await client.responses.retrieve(complete ?? '')).output_text).toBe('hello');
+
+    ground.models.parts = [
+      { type: 'text-delta', text: 'half' },
+      { type: 'error', error: new AppError('rate_limited', 'slow down') },
+    ];
+    const { data } = await eventsOf(await post({ model: 'fake/fast', input: 'hi', stream: true }));
+    const { id } = (data[0] as { response: { id: string } }).response;
+    expect(await failure(client.responses.retrieve(id))).toMatchObject({ status: 404 });
+  });
+
   it('sees the error of a stream', async () => {
     ground.models.parts = [
       { type: 'text-delta', text: 'half' },
@@ -536,6 +567,6 @@ describe('the AI SDK with its provider of OpenAI', () => {
     });
     for await (const _ of broken.textStream);
     expect(errors).toHaveLength(1);
-    expect(String((errors[0] as Error).message ?? errors[0])).toContain('it went away');
+    expect((errors[0] as Error).message).toContain('it went away');
   });
 });
