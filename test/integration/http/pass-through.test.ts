@@ -2,13 +2,13 @@ import OpenAI, { APIError } from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { systemClock, type JsonObject } from '../../../base/index.ts';
-import { createOpenAICompatibleProvider } from '../../../capabilities/models/providers/openai-compatible-provider.ts';
-import { createEgressClient, type EgressClient } from '../../../platform/http-client/index.ts';
-import { createDirectGateway, plainDeployment } from '../../../testing/direct-gateway.ts';
-import { createHttpGround } from '../../../testing/http-ground.ts';
-import { startFakeOpenAI, type FakeModelServer, type ModelServerFault } from '../../../testing/models.ts';
-import { createHttpServer, type HttpServer } from '../index.ts';
+import { systemClock, type JsonObject } from '../../../src/base/index.ts';
+import { createOpenAICompatibleProvider } from '../../../src/capabilities/models/providers/openai-compatible-provider.ts';
+import { createEgressClient, type EgressClient } from '../../../src/platform/http-client/index.ts';
+import { createDirectGateway, plainDeployment } from '../../../src/testing/direct-gateway.ts';
+import { createHttpGround } from '../../../src/testing/http-ground.ts';
+import { startFakeOpenAI, type FakeModelServer, type ModelServerFault } from '../../../src/testing/models.ts';
+import { createHttpServer, type HttpServer } from '../../../src/entrypoints/http/index.ts';
 
 const user = (content: string) => [{ role: 'user' as const, content }];
 
