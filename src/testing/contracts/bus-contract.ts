@@ -31,7 +31,7 @@ export interface BusHarness {
   /** Another process on the same carrier; where there can be none, the same. */
   readonly peer: MessageBus;
   /** Breaks the connections of `bus`. */
-  readonly cut?: () => void;
+  readonly cut?: () => void | Promise<void>;
   readonly remove?: () => Promise<void>;
 }
 
@@ -86,7 +86,7 @@ export function busContract(name: string, createHarness: () => BusHarness | Prom
       await bus.respond('line.ask', async () => 'there');
       await bus.publish('line.one', 1);
       await seen.until(1);
-      cut();
+      await cut();
       await vi.waitUntil(
         async () => {
           await peer.publish('line.two', 2).catch(() => {});

@@ -14,10 +14,10 @@ export interface StreamHarness {
   /** What a consumer gave back as it stopped comes with a higher attempt; else only what a dead one left. */
   readonly countsGivenBack: boolean;
   /** Breaks the connections of `streams`, which may come back at once. */
-  readonly cut?: () => void;
+  readonly cut?: () => void | Promise<void>;
   /** Breaks them and keeps them away until `restore`. */
-  readonly block?: () => void;
-  readonly restore?: () => void;
+  readonly block?: () => void | Promise<void>;
+  readonly restore?: () => void | Promise<void>;
   readonly remove?: () => Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export function streamContract(
       await peer.start();
     });
     afterEach(async () => {
-      harness.restore?.();
+      await harness.restore?.();
       await streams.stop();
       await peer.stop();
       await harness.remove?.();
@@ -268,7 +268,7 @@ export function streamContract(
       await ready(consumer);
       await append(1);
       await seen.until(1);
-      cut();
+      await cut();
       await append(2, 3);
       await vi.waitUntil(() => new Set(seen.seen.map(String)).size === 3, { timeout: 20_000, interval: 20 });
       expect([...new Set(seen.seen)]).toEqual([1, 2, 3]);
@@ -284,7 +284,7 @@ export function streamContract(
       await ready(streams.consume(stream, 'left', first.handler, { claimAfterMs: 1500 }));
       await append('work');
       await first.until(1);
-      block();
+      await block();
       const second = collector();
       await ready(peer.consume(stream, 'left', second.handler, { claimAfterMs: 1500 }));
       await second.until(1);

@@ -5,7 +5,7 @@ import { silentLogger as logger, systemClock as clock } from '../../../src/base/
 import { AmqpBus, AmqpStreams } from '../../../src/platform/bus/index.ts';
 import { busContract } from '../../../src/testing/contracts/bus-contract.ts';
 import { streamContract } from '../../../src/testing/contracts/stream-contract.ts';
-import { TcpProxy } from '../../../src/testing/tcp-proxy.ts';
+import { openCutLine } from './cut-line.ts';
 
 const url = process.env['TEST_AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672';
 
@@ -33,14 +33,14 @@ async function remove(exchanges: readonly string[], queues: readonly string[]): 
 if (await available()) {
   busContract('AMQP', async () => {
     const prefix = newPrefix();
-    const proxy = await TcpProxy.start(url);
+    const line = await openCutLine(url);
     const open = (address: string) => new AmqpBus({ clock, logger, prefix, url: address });
     return {
-      bus: open(proxy.through(url)),
+      bus: open(line.url),
       peer: open(url),
-      cut: () => proxy.cut(),
+      cut: line.cut,
       remove: async () => {
-        await proxy.stop();
+        await line.block();
         await remove([`${prefix}bus`, `${prefix}requests`], []);
       },
     };
@@ -49,19 +49,19 @@ if (await available()) {
   const groups = ['one', 'two', 'shared', 'again', 'once', 'drain', 'fragile', 'picky', 'patient', 'slow'];
   streamContract('AMQP', async () => {
     const prefix = newPrefix();
-    const proxy = await TcpProxy.start(url);
+    const line = await openCutLine(url);
     const open = (address: string) => new AmqpStreams({ clock, logger, prefix, url: address });
     return {
-      streams: open(proxy.through(url)),
+      streams: open(line.url),
       peer: open(url),
       prefix: '',
       keepsWithoutGroup: false,
       countsGivenBack: true,
-      cut: () => proxy.cut(),
-      block: () => proxy.block(),
-      restore: () => proxy.restore(),
+      cut: line.cut,
+      block: line.block,
+      restore: line.restore,
       remove: async () => {
-        await proxy.stop();
+        await line.block();
         await remove(
           [`${prefix}orders`, `${prefix}dead`],
           [...groups, 'cut', 'left'].map((group) => `${prefix}orders.${group}`).concat(`${prefix}dead.desk`),

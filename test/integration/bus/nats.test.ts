@@ -6,7 +6,7 @@ import { silentLogger as logger, systemClock as clock } from '../../../src/base/
 import { NatsBus, NatsStreams } from '../../../src/platform/bus/index.ts';
 import { busContract } from '../../../src/testing/contracts/bus-contract.ts';
 import { streamContract } from '../../../src/testing/contracts/stream-contract.ts';
-import { TcpProxy } from '../../../src/testing/tcp-proxy.ts';
+import { openCutLine } from './cut-line.ts';
 
 const url = process.env['TEST_NATS_URL'] ?? 'nats://127.0.0.1:4222';
 
@@ -25,31 +25,31 @@ const newPrefix = () => `a33test.${process.pid}-${randomBytes(4).toString('hex')
 if (await available()) {
   busContract('NATS', async () => {
     const prefix = newPrefix();
-    const proxy = await TcpProxy.start(url);
+    const line = await openCutLine(url);
     const open = (address: string) => new NatsBus({ clock, logger, prefix, url: address });
     return {
-      bus: open(proxy.through(url)),
+      bus: open(line.url),
       peer: open(url),
-      cut: () => proxy.cut(),
-      remove: () => proxy.stop(),
+      cut: line.cut,
+      remove: line.block,
     };
   });
 
   streamContract('NATS', async () => {
     const prefix = newPrefix();
-    const proxy = await TcpProxy.start(url);
+    const line = await openCutLine(url);
     const open = (address: string) => new NatsStreams({ clock, logger, prefix, url: address });
     return {
-      streams: open(proxy.through(url)),
+      streams: open(line.url),
       peer: open(url),
       prefix: '',
       keepsWithoutGroup: true,
       countsGivenBack: false,
-      cut: () => proxy.cut(),
-      block: () => proxy.block(),
-      restore: () => proxy.restore(),
+      cut: line.cut,
+      block: line.block,
+      restore: line.restore,
       remove: async () => {
-        await proxy.stop();
+        await line.block();
         const connection = await connect({ servers: new URL(url).host });
         const manager = await jetstreamManager(connection);
         const ours = prefix.replaceAll('.', '_');

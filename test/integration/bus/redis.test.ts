@@ -3,14 +3,14 @@ import { RedisBus, RedisStreams } from '../../../src/platform/bus/index.ts';
 import { createRedis, createRedisSubscriber } from '../../../src/platform/redis/index.ts';
 import { busContract } from '../../../src/testing/contracts/bus-contract.ts';
 import { streamContract } from '../../../src/testing/contracts/stream-contract.ts';
-import { TcpProxy } from '../../../src/testing/tcp-proxy.ts';
 import { createTestPrefix, redisAvailable, testRedisUrl } from '../../../src/testing/test-redis.ts';
 import { describe, it } from 'vitest';
+import { openCutLine } from './cut-line.ts';
 
 if (await redisAvailable()) {
   busContract('Redis', async () => {
     const { prefix, remove } = createTestPrefix();
-    const proxy = await TcpProxy.start(testRedisUrl);
+    const line = await openCutLine(testRedisUrl);
     const open = (url: string) =>
       new RedisBus({
         clock,
@@ -20,11 +20,11 @@ if (await redisAvailable()) {
         subscriber: createRedisSubscriber(url, { clock, logger }),
       });
     return {
-      bus: open(proxy.through(testRedisUrl)),
+      bus: open(line.url),
       peer: open(testRedisUrl),
-      cut: () => proxy.cut(),
+      cut: line.cut,
       remove: async () => {
-        await proxy.stop();
+        await line.block();
         await remove();
       },
     };
@@ -32,20 +32,20 @@ if (await redisAvailable()) {
 
   streamContract('Redis', async () => {
     const { prefix, remove } = createTestPrefix();
-    const proxy = await TcpProxy.start(testRedisUrl);
+    const line = await openCutLine(testRedisUrl);
     const open = (url: string) =>
       new RedisStreams({ clock, logger, redis: createRedis(url, { clock, logger }) });
     return {
-      streams: open(proxy.through(testRedisUrl)),
+      streams: open(line.url),
       peer: open(testRedisUrl),
       prefix,
       keepsWithoutGroup: true,
       countsGivenBack: true,
-      cut: () => proxy.cut(),
-      block: () => proxy.block(),
-      restore: () => proxy.restore(),
+      cut: line.cut,
+      block: line.block,
+      restore: line.restore,
       remove: async () => {
-        await proxy.stop();
+        await line.block();
         await remove();
       },
     };
