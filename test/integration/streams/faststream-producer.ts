@@ -18,6 +18,7 @@ export function entryFields(
     case 'raw':
       return ['__data__', body];
     case 'fields':
+    default:
       return Object.entries(event).flatMap(([name, value]) => [
         name,
         typeof value === 'string' ? value : JSON.stringify(value),
@@ -37,7 +38,8 @@ function binary(body: string, headers: Readonly<Record<string, string>>): Buffer
     return bytes;
   };
   // Python counts characters.
-  const text = (value: string): Buffer => Buffer.concat([short([...value].length), Buffer.from(value)]);
+  const text = (value: string): Buffer =>
+    Buffer.concat([short(Array.from(value).length), Buffer.from(value)]);
   const pairs = Buffer.concat(Object.entries(headers).flatMap(([key, value]) => [text(key), text(value)]));
   const identity = Buffer.from([0x89, 0x42, 0x49, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a]);
   const headersStart = identity.length + 2 + 8;
