@@ -21,7 +21,7 @@ const modules: Readonly<Record<string, Readonly<Record<string, readonly string[]
     observability: ['config'],
     storage: ['config', 'observability'],
     queue: ['storage', 'config', 'observability'],
-    bus: ['storage', 'config', 'observability'],
+    bus: ['storage', 'config', 'observability', 'redis'],
     blobs: ['storage', 'config'],
     redis: ['config', 'observability'],
     security: ['storage', 'config', 'observability'],
@@ -45,7 +45,7 @@ const modules: Readonly<Record<string, Readonly<Record<string, readonly string[]
     routing: ['definitions', 'runs', 'agents', 'teams', 'workflows'],
     automation: ['definitions', 'expressions', 'runs'],
   },
-  entrypoints: { http: [], channels: [], webhooks: [], grpc: [], mcp: [] },
+  entrypoints: { http: [], channels: [], streams: ['channels'], webhooks: [], grpc: [], mcp: [] },
 };
 
 /** Heavy or dangerous packages and the only folders that may import them. */
@@ -67,7 +67,10 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@ai-sdk/anthropic': ['src/capabilities/models/'],
   '@ai-sdk/google': ['src/capabilities/models/'],
   '@ai-sdk/amazon-bedrock': ['src/capabilities/models/'],
-  ioredis: ['src/platform/redis/', 'src/platform/bus/'],
+  ioredis: ['src/platform/redis/'],
+  '@nats-io/transport-node': ['src/platform/bus/nats/'],
+  '@nats-io/jetstream': ['src/platform/bus/nats/'],
+  amqplib: ['src/platform/bus/amqp/'],
   re2js: ['src/capabilities/models/', 'src/engine/routing/'],
 };
 

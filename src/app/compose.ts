@@ -19,9 +19,11 @@ import {
   type RunEngineDeps,
   SqlRunHistory,
 } from '../engine/runs/index.ts';
+import { createEventRouter } from '../engine/routing/index.ts';
 import { createTeamExecutor } from '../engine/teams/index.ts';
 import { createWorkflowExecutor, inputsSchema } from '../engine/workflows/index.ts';
 import { createChannelHub } from '../entrypoints/channels/index.ts';
+import { createStreamReplies } from '../entrypoints/streams/index.ts';
 import { createBlobStore } from '../platform/blobs/index.ts';
 import { createEgressClient } from '../platform/http-client/index.ts';
 import { createHealthAggregator, createMetrics, EventLoopCheck } from '../platform/observability/index.ts';
@@ -31,9 +33,12 @@ import type { Storage } from '../platform/storage/index.ts';
 import type { AppOptions } from './app-options.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { composeAutomation } from './compose-automation.ts';
+import { composeBus } from './compose-bus.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
 import { composeModels } from './compose-models.ts';
+import { announceOn, composeStreams, composeTeller, publishFrom } from './compose-streams.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
+import { routingOf } from './routing-of.ts';
 import { secretsOf } from './secrets-of.ts';
 import { createDefinitionWarnings, createWorkflowFaults } from './workflow-faults.ts';
 
@@ -56,11 +61,6 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const { options, lifecycle, clock, storage } = foundation;
   const { config, logger, version, environment } = options;
   const roles = processRoles(config, kind);
-  if (config.NATS_URL !== undefined)
-    logger.warn(
-      { setting: 'NATS_URL' },
-      'this version does not use the setting; PostgreSQL connects its processes',
-    );
   const ids = createIdGenerator(() => clock.now());
   const metrics = createMetrics({ version });
   const health = createHealthAggregator({ clock, version });
@@ -69,6 +69,9 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const allowPrivate = [...config.EGRESS_ALLOW_PRIVATE, ...settings.egress.allow];
   const queue = new PgBossQueue({ storage, clock, logger });
   const blobs = createBlobStore({ config, storage, clock });
+  const onEvent = publishFrom(() => automation);
+  const busSide = composeBus({ config, clock, logger, events: settings.events, onEvent });
+  const teller = composeTeller({ side: busSide, clock, logger, metrics });
   const governance = createToolGovernance({ clock, logger, metrics });
   const catalogue = await composeCatalogue({
     projectDir: config.projectDir,
@@ -153,6 +156,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
       retentionMs: settings.runs.retention,
       ...options.runSettings,
     },
+    onRunEvent: (event) => teller.tell(event),
     ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
   });
 
@@ -189,10 +193,16 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   });
   project.onChange(() => automation.changed());
 
+  const router = createEventRouter({ logger });
+  router.apply(routingOf(project.current));
+  project.onChange((changed) => router.apply(routingOf(changed)));
+
   const eventLoop = new EventLoopCheck();
   const channels = createChannelHub({
     runs,
     approvals: runs.approvals,
+    router,
+    pairingSecret: foundation.credentials.encryptionKey,
     storage,
     queue,
     clock,
@@ -202,6 +212,8 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     createEgress: createEgressClient,
     allowPrivate,
     intake: kind === 'server',
+    announce: (subject, payload) => announceOn(busSide.bus, logger, subject, payload),
+    ...(busSide.streams === undefined ? {} : { streams: createStreamReplies(busSide.streams) }),
     deliver: roles.includes('deliveries'),
   });
   const healthChecks: HealthCheck[] = [
@@ -215,6 +227,18 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     eventLoop,
     { name: 'usage', critical: false, check: () => Promise.resolve(modelSide.accounting.health()) },
   ];
+  const intake = composeStreams({
+    side: busSide,
+    runs,
+    agents,
+    storage,
+    clock,
+    ids,
+    logger,
+    metrics,
+    onEvent,
+  });
+  healthChecks.push(...busSide.checks, ...(kind === 'server' ? intake.checks : []));
   for (const check of healthChecks) health.add(check);
 
   return {
@@ -236,8 +260,12 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     definitionWarnings: createDefinitionWarnings({ checks, stores }),
     runs,
     automation,
+    busSide,
+    teller,
+    intake: kind === 'server' ? intake.services : [],
     runHistory,
     channels,
+    router,
     eventLoop,
     roles,
   };
@@ -246,11 +274,20 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
 /** Starts what works in every process, on an open database. */
 export async function startEngine(parts: Composition): Promise<void> {
   const { lifecycle, queue, modelSide, runs, automation, eventLoop } = parts;
-  await Promise.all([lifecycle.start(queue), modelSide.start()]);
+  await Promise.all([lifecycle.start(queue), modelSide.start(), startBus(parts)]);
   await lifecycle.start(runs);
   if (parts.roles.includes('automation'))
     for (const service of automation.services) await lifecycle.start(service);
   await lifecycle.start(eventLoop);
+}
+
+async function startBus({ lifecycle, busSide, teller }: Composition): Promise<void> {
+  for (const service of [...busSide.services, teller]) await lifecycle.start(service);
+}
+
+/** Starts what takes in requests and events of other programs; last, when everything is there to work on them. */
+export async function startIntake({ lifecycle, intake }: Composition): Promise<void> {
+  for (const service of intake) await lifecycle.start(service);
 }
 
 /** Starts the channels and keeps them as the project says. */

@@ -2,6 +2,7 @@ import type { ToolRegistry } from '../capabilities/tools/index.ts';
 import { builtinSensorConfigs, checkSchedule, checkSensor } from '../engine/automation/index.ts';
 import type { DefinitionCheck, ReferenceCheck } from '../engine/definitions/index.ts';
 import type { Expressions } from '../engine/expressions/index.ts';
+import { checkRoutes } from '../engine/routing/index.ts';
 import { createReferenceCheck, createWorkflowCheck, type ActionRegistry } from '../engine/workflows/index.ts';
 
 /** What is looked for in definitions beyond their schemas. */
@@ -18,7 +19,12 @@ export function createProjectChecks(catalogue: {
 }): ProjectChecks {
   const { tools } = catalogue;
   return {
-    checks: [createWorkflowCheck(catalogue), checkSchedule, checkSensor(() => builtinSensorConfigs)],
+    checks: [
+      createWorkflowCheck(catalogue),
+      checkSchedule,
+      checkRoutes,
+      checkSensor(() => builtinSensorConfigs),
+    ],
     references: [createReferenceCheck({ tools: () => tools.listAll().map((tool) => tool.name) })],
   };
 }

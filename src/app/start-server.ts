@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { writeSchemas } from '../engine/definitions/index.ts';
 import { createWorkerList, defaultRunEngineSettings, SqlRunStore } from '../engine/runs/index.ts';
+import { createChannelDesk } from '../entrypoints/channels/index.ts';
 import { createHttpServer, SqlResponseStore } from '../entrypoints/http/index.ts';
 import { createAuthenticator } from '../platform/security/index.ts';
 import { systemScope, type Scope } from '../protocol/index.ts';
 import type { StartedApp } from './app-options.ts';
 import { channelRoutes } from './channel-routes.ts';
-import { compose, startChannels, startEngine, type Foundation } from './compose.ts';
+import { compose, startChannels, startEngine, startIntake, type Foundation } from './compose.ts';
 import { openLocalModels } from './open-local-models.ts';
 import { createWorkflowTools } from './workflow-tools.ts';
 
@@ -38,6 +39,8 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     teams: parts.teams,
     workflows: parts.workflows,
     automation: parts.automation,
+    channels: createChannelDesk({ hub: parts.channels, storage, clock }),
+    router: parts.router,
     workflowTools: createWorkflowTools(parts.catalogue, parts.workflowFaults),
     definitionWarnings: parts.definitionWarnings,
     runGraphs: { workflow: parts.catalogue.graphs.ofRun },
@@ -72,6 +75,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
   await lifecycle.start(responses);
   await lifecycle.start(http);
   await startChannels(parts);
+  await startIntake(parts);
   await credentials.announce(http.url);
 
   const status = models.router.status();

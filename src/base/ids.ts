@@ -16,7 +16,8 @@ export type IdPrefix =
   | 'sig'
   | 'evt'
   | 'apr'
-  | 'ntc';
+  | 'ntc'
+  | 'pair';
 
 /** Makes a fresh id with the given prefix. Injected, so that tests are stable. */
 export type IdGenerator = (prefix: IdPrefix) => string;

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { registerAgents } from './commands/agents.ts';
 import { registerApprovals } from './commands/approvals.ts';
+import { registerChannels } from './commands/channels.ts';
 import { registerChat } from './commands/chat.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDeadLetters } from './commands/dead-letters.ts';
@@ -11,6 +12,7 @@ import { registerInit } from './commands/init.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerModels } from './commands/models.ts';
+import { registerRoutes } from './commands/routes.ts';
 import { registerRun } from './commands/run.ts';
 import { registerRuns } from './commands/runs.ts';
 import { registerSchedules } from './commands/schedules.ts';
@@ -47,6 +49,8 @@ const registrations: readonly ((program: Command, context: CliContext, services:
   registerSchedules,
   registerSensors,
   registerEvents,
+  registerChannels,
+  registerRoutes,
   registerDeadLetters,
   registerKeys,
   registerModels,

@@ -136,6 +136,21 @@ spec:
 `;
 }
 
+function routeText(name: string): string {
+  return `apiVersion: agent33/v1
+kind: Route
+metadata:
+  name: ${name}
+spec:
+  enabled: false
+  # Higher ones are tried first; the first that fits decides.
+  priority: 10
+  source: telegram
+  contentPattern: "(?i)^/code"
+  agent: assistant
+`;
+}
+
 function modelRouterText(name: string): string {
   return `apiVersion: agent33/v1
 kind: ModelRouter
@@ -165,6 +180,7 @@ const texts: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   Schedule: scheduleText,
   Sensor: sensorText,
   Channel: channelText,
+  Route: routeText,
   ModelRouter: modelRouterText,
   Project: projectFile,
 };

@@ -1,3 +1,4 @@
+export * from './agent-events.ts';
 export * from './approval.ts';
 export * from './cassette.ts';
 export * from './chat.ts';

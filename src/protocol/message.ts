@@ -6,6 +6,8 @@ export interface Message {
   readonly platform: string;
   readonly account_id: string;
   readonly channel_id: string;
+  /** The server or workspace that the channel belongs to, where the platform has such. */
+  readonly guild_id?: string;
   readonly user_id: string;
   readonly user_name?: string;
   readonly text: string;
@@ -17,6 +19,8 @@ export interface Message {
   readonly kind: 'message' | 'command' | 'interaction' | 'edit' | 'reaction' | 'status';
   readonly chat_type: 'dm' | 'group' | 'channel';
   readonly mentions_bot: boolean;
+  /** True when another bot wrote it. */
+  readonly from_bot?: boolean;
   readonly attachments: readonly Attachment[];
   /** Unique per platform event; a second one with this key is the same event. */
   readonly dedupe_key: string;

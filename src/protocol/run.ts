@@ -185,6 +185,10 @@ export interface ReplyAddress {
   readonly chatId: string;
   readonly threadId?: string;
   readonly replyToMessageId?: string;
+  /** The platform's id of the command or press that is answered, where it wants that named. */
+  readonly interactionId?: string;
+  /** Streams of a broker that get the response as an event, instead of a channel that says it. */
+  readonly streams?: readonly string[];
 }
 
 /** A file that came with a request. */
@@ -220,6 +224,8 @@ export interface AgentInput {
   readonly message: string;
   /** Messages that replace the session's history, as an OpenAI-compatible client sends them; see `chatMessagesOf`. */
   readonly messages?: readonly JsonObject[];
+  /** Model instead of the one of the agent's definition. Doors set it from their own settings, never from what a caller sends. */
+  readonly model?: string;
   /** Values for `{{ … }}` in the instructions. */
   readonly variables?: JsonObject;
   /** Sampling settings of this one request: `temperature`, `maxTokens`, `topP`, `seed`, `stop`, … */

@@ -7,6 +7,7 @@ import { StreamSource, type EgressClient } from '../platform/http-client/index.t
 export function createDirectEgress(): EgressClient {
   const client: EgressClient = {
     fetch: globalThis.fetch,
+    openWebSocket: (address) => new WebSocket(address),
     close: () => Promise.resolve(),
     async pass(request) {
       const { body, ...head } = await client.request(request);

@@ -7,8 +7,9 @@ import type {
   ModelList,
   ModelRequest,
 } from '../capabilities/models/index.ts';
+import { createEventRouter } from '../engine/routing/index.ts';
 import type { StoredAgent } from '../engine/agents/index.ts';
-import type { RunStore, RunView, SessionView, WorkerView } from '../engine/runs/index.ts';
+import type { RunStore, RunView, SessionView } from '../engine/runs/index.ts';
 import { buildApp } from '../entrypoints/http/build-app.ts';
 import type { HttpServerDeps } from '../entrypoints/http/index.ts';
 import { createHealthAggregator, createMetrics } from '../platform/observability/index.ts';
@@ -16,6 +17,7 @@ import type { ApiKeyStore, Authenticator } from '../platform/security/index.ts';
 import { agentDefinition, noUsage, type PermissionScope } from '../protocol/index.ts';
 import { FakeApprovals } from './fake-approvals.ts';
 import { FakeAutomation } from './fake-automation.ts';
+import { FakeChannels } from './fake-channels.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeDefinitions, fakeWorkflowTools } from './fake-definitions.ts';
 import { FakeGateway } from './fake-gateway.ts';
@@ -24,6 +26,7 @@ import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { FakeUsage } from './fake-usage.ts';
+import { fakeWorker } from './fake-worker.ts';
 import { createMemoryLogger } from './memory-logger.ts';
 import { MemoryResponseStore } from './memory-response-store.ts';
 
@@ -266,20 +269,6 @@ class FakeModels {
   });
 }
 
-const fakeWorker: WorkerView = {
-  id: 'wrk_1',
-  host: 'here',
-  pid: 7,
-  roles: ['runs'],
-  version: '1.2.3',
-  concurrency: 50,
-  activeRuns: 2,
-  isAlive: true,
-  startedAt: startOf2026,
-  heartbeatAt: startOf2026,
-  heartbeatAgeMs: 40,
-};
-
 /** Everything an HTTP server stands on, in memory, with handles on it. */
 export function createHttpGround(
   options: { config?: Partial<HttpServerDeps['config']>; clock?: Clock } = {},
@@ -290,6 +279,8 @@ export function createHttpGround(
   const runHistory = new FakeRunHistory();
   const approvals = new FakeApprovals();
   const automation = new FakeAutomation();
+  const channels = new FakeChannels();
+  const router = createEventRouter({ logger });
   const agents = new FakeAgents();
   const teams = new FakeDefinitions('Team');
   const workflows = new FakeDefinitions('Workflow');
@@ -316,6 +307,8 @@ export function createHttpGround(
     runHistory,
     approvals,
     automation,
+    channels,
+    router,
     agents,
     teams,
     workflows,
@@ -350,6 +343,8 @@ export function createHttpGround(
     runHistory,
     approvals,
     automation,
+    channels,
+    router,
     agents,
     teams,
     workflows,

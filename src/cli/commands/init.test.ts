@@ -54,7 +54,7 @@ describe('init', () => {
     const result = await cli(['init', 'x', '--kind', 'spaceship']);
     expect(result.code).toBe(2);
     expect(result.err).toContain(
-      'agent, channel, modelrouter, project, schedule, sensor, team, tool, workflow',
+      'agent, channel, modelrouter, project, route, schedule, sensor, team, tool, workflow',
     );
     expect((await cli(['init', '../evil'])).code).toBe(2);
   });

@@ -25,8 +25,9 @@ export function createAgentExecutor({ agents, targets, runner }: AgentExecutorDe
     },
 
     async execute(stored, context) {
-      const agent = stored as unknown as AgentSnapshot;
       const input = agentInputOf(context.input);
+      const defined = stored as unknown as AgentSnapshot;
+      const agent = input.model === undefined ? defined : withModel(defined, input.model);
       const { output, messages } = await runner.run({
         agent,
         context,

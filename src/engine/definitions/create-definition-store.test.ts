@@ -62,6 +62,7 @@ const store = createDefinitionStore('Agent', {
           limits: [],
           usage: { retention: 1 },
         },
+        routing: { sources: [] },
         egress: { allow: [], domains: [] },
         commands: { allow: [], environment: [] },
         runs: { concurrency: 1, retention: 1 },

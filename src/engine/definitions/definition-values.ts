@@ -20,6 +20,7 @@ const freeMaps = new Set([
   'inputs',
   'outputs',
   'outputSchema',
+  'metadataMatch',
 ]);
 
 /** The same in the model list alone. */

@@ -20,6 +20,7 @@ it('writes a schema for each kind that editors can check files by', async () => 
     'channel.schema.json',
     'modelrouter.schema.json',
     'project.schema.json',
+    'route.schema.json',
     'schedule.schema.json',
     'sensor.schema.json',
     'team.schema.json',

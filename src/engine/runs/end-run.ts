@@ -117,6 +117,8 @@ export async function writeEnding(
     const payload: JsonObject = { outboxId: response.id };
     await deps.queue.send('deliveries', { payload, key: deliveryKey(run.reply_to) }, trx);
   }
+  if (response !== undefined && typeof run.metadata['collected'] === 'number')
+    await answerCollected(deps, trx, run, response);
   if (ending.error?.code === 'run_crashed') {
     await trx
       .insertInto('dead_letters')
@@ -138,6 +140,43 @@ export async function writeEnding(
       .execute();
   }
   if (ended.job !== undefined && !(await deps.queue.complete(ended.job, trx))) throw fenced(run.id);
+}
+
+/** Other requests that this run answered get a response of their own, which refers to the answer; nothing is sent for it. */
+async function answerCollected(
+  deps: RunEngineDeps,
+  trx: Transaction<Database>,
+  run: RunRow,
+  response: AgentResponse,
+): Promise<void> {
+  const others = await trx
+    .selectFrom('inbox')
+    .select('id')
+    .where('run_id', '=', run.id)
+    .where('id', '<>', run.request_id)
+    .orderBy('received_at')
+    .execute();
+  if (others.length === 0) return;
+  const now = new Date(deps.clock.now());
+  await trx
+    .insertInto('outbox')
+    .values(
+      others.map(({ id: requestId }) => {
+        const id = deps.ids('rsp');
+        const metadata = { ...response.metadata, answered_with: response.id };
+        return {
+          id,
+          tenant: run.tenant,
+          request_id: requestId,
+          run_id: run.id,
+          response: JSON.stringify({ ...response, id, requestId, metadata }),
+          status: 'none' as const,
+          platform_ids: '[]',
+          created_at: now,
+        };
+      }),
+    )
+    .execute();
 }
 
 function asJson(value: unknown): string | null {

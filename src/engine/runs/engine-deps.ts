@@ -3,7 +3,7 @@ import type { BlobStore } from '../../platform/blobs/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { TargetKind } from '../../protocol/index.ts';
+import type { StoredRunEvent, TargetKind } from '../../protocol/index.ts';
 import type { RunExecutor } from './run-context.ts';
 
 /** What the engine of runs stands on. */
@@ -18,6 +18,8 @@ export interface RunEngineDeps {
   readonly metrics: Metrics;
   readonly executors: Readonly<Partial<Record<TargetKind, RunExecutor>>>;
   readonly settings: RunEngineSettings;
+  /** Told of each event of the runs that this process executes or ends, as it happens; must not throw. */
+  readonly onRunEvent?: (event: StoredRunEvent) => void;
   /** Called with the name of each moment at which a crash would be most unkind; tests end the process there. */
   readonly failpoint?: (name: string) => void;
 }

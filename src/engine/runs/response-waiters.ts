@@ -91,7 +91,10 @@ export class ResponseWaiters {
     const row = await this.#storage.db
       .selectFrom('runs')
       .leftJoin('outbox', (join) =>
-        join.onRef('outbox.run_id', '=', 'runs.id').on('outbox.kind', '=', 'response'),
+        join
+          .onRef('outbox.run_id', '=', 'runs.id')
+          .onRef('outbox.request_id', '=', 'runs.request_id')
+          .on('outbox.kind', '=', 'response'),
       )
       .select(['runs.id', 'outbox.response'])
       .where('runs.id', '=', runId)

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely';
-import type { Json, Logger, SerializedError } from '../../base/index.ts';
+import type { AppError, Json, Logger, SerializedError } from '../../base/index.ts';
 import type { Database } from '../../platform/storage/index.ts';
 import type {
   RunEffects,
@@ -179,6 +179,32 @@ export interface RunService {
   cancel(scope: Scope, runId: string): Promise<void>;
   /** Stores a signal and wakes whoever waits for it; the same id twice has one effect. */
   signal(scope: Scope, runId: string, signal: { id: string; name: string; payload: Json }): Promise<void>;
+}
+
+/** A request, and for whom it is made. */
+export interface BatchItem {
+  readonly scope: Scope;
+  readonly request: AgentRequest;
+}
+
+/** What became of one request of a batch. */
+export type BatchOutcome =
+  | { readonly outcome: 'submitted'; readonly runId: string }
+  | { readonly outcome: 'duplicate' }
+  | { readonly outcome: 'refused'; readonly error: AppError };
+
+/** For whoever takes in many requests at once. */
+export interface BatchSubmitter {
+  /**
+   * Accepts requests in their order, all in one transaction, with `within` as its first work; when that resolves with
+   * false nothing is accepted, and the answer is `undefined`. A request that was accepted before is a duplicate,
+   * whatever it says now. Outcomes are in the order of the requests; a target that does not exist or an input that does
+   * not fit refuses only its own. Errors: `storage_unavailable`, `storage_full`, `not_ready`.
+   */
+  submitBatch(
+    items: readonly BatchItem[],
+    within?: (trx: Transaction<Database>) => Promise<boolean>,
+  ): Promise<readonly BatchOutcome[] | undefined>;
 }
 
 /** For whoever starts runs by rows of its own, such as schedules: the row and the run are one transaction. */

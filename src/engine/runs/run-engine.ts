@@ -16,10 +16,18 @@ import type { RunEngineDeps } from './engine-deps.ts';
 import { fenced } from './interruptions.ts';
 import { isEventSignal, publishEvent, type PublishedEvent } from './publish-event.ts';
 import { ResponseWaiters } from './response-waiters.ts';
-import type { RunService, RunStarter, SubmittedRun } from './run-context.ts';
+import type {
+  BatchItem,
+  BatchOutcome,
+  BatchSubmitter,
+  RunService,
+  RunStarter,
+  SubmittedRun,
+} from './run-context.ts';
 import { RunEventLog, runsChannel } from './run-event-log.ts';
 import { RunSweeper } from './run-sweeper.ts';
 import { RunWorker } from './run-worker.ts';
+import { submitBatch, type WithinBatch } from './submit-batch.ts';
 import { submitRequest, type KnownSnapshots, type WithinSubmit } from './submit-request.ts';
 import { storeSignal } from './store-signal.ts';
 import { signalledRun } from './suspend-run.ts';
@@ -31,7 +39,7 @@ function cancelled(): AppError {
 }
 
 /** Runs: accepted, executed, watched, ended. The one door behind all entrypoints. */
-export class RunEngine implements RunService, RunStarter, Service {
+export class RunEngine implements RunService, RunStarter, BatchSubmitter, Service {
   readonly name = 'runs';
   readonly approvals: ApprovalService;
   readonly #deps: RunEngineDeps;
@@ -110,13 +118,27 @@ export class RunEngine implements RunService, RunStarter, Service {
     return this.#submit(scope, request, within);
   }
 
+  async submitBatch(
+    items: readonly BatchItem[],
+    within?: WithinBatch,
+  ): Promise<readonly BatchOutcome[] | undefined> {
+    this.#assertAccepting();
+    const outcomes = await submitBatch(this.#deps, this.#known, items, within);
+    if (outcomes?.some(({ outcome }) => outcome === 'submitted')) this.#worker.wake();
+    return outcomes;
+  }
+
+  #assertAccepting(): void {
+    if (!this.#accepting)
+      throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
+  }
+
   async #submit(
     scope: Scope,
     request: AgentRequest,
     within?: WithinSubmit,
   ): Promise<SubmittedRun | undefined> {
-    if (!this.#accepting)
-      throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
+    this.#assertAccepting();
     const submitted = await submitRequest(this.#deps, this.#known, scope, request, within);
     if (submitted?.duplicate === false) {
       this.#waiters.submitted(submitted.runId, scope.tenant);

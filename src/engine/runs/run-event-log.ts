@@ -34,6 +34,7 @@ export interface RunEventLogDeps {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly onRunEvent?: (event: StoredRunEvent) => void;
 }
 
 /** Rows for the statement that stores a batch. */
@@ -233,6 +234,7 @@ export class RunEventLog {
   }
 
   #announce(stored: StoredRunEvent): void {
+    this.#deps.onRunEvent?.(stored);
     for (const watcher of this.#watchers.get(stored.runId) ?? []) {
       if (watcher.queue.length >= longestWatcherQueue) {
         watcher.queue = [];

@@ -1,4 +1,4 @@
-import type { Definition, WorkflowStep } from '../../protocol/index.ts';
+import type { Definition, RouteTargetFields, WorkflowStep } from '../../protocol/index.ts';
 
 /** A definition that another one names. */
 export interface NamedTarget {
@@ -51,6 +51,17 @@ function optional(
   });
 }
 
+/** What a rule of routing names, in either spelling. */
+function ofRule(rule: RouteTargetFields, path: readonly PropertyKey[]): readonly NamedTarget[] {
+  return [
+    ...optional(rule, path),
+    ...optional({ agent: rule.agentId, team: rule.teamId, workflow: rule.workflowId }, path).map((one) => ({
+      ...one,
+      path: [...path, `${String(one.path.at(-1))}Id`],
+    })),
+  ];
+}
+
 /** Every definition that a definition names. */
 export function targetsOf(definition: Definition): readonly NamedTarget[] {
   switch (definition.kind) {
@@ -77,9 +88,25 @@ export function targetsOf(definition: Definition): readonly NamedTarget[] {
       const { kind, name } = definition.spec.start;
       return [{ kind: kindOf[kind], name, path: ['spec', 'start', kind] }];
     }
+    case 'Route':
+      return ofRule(definition.spec, ['spec']);
+    case 'Channel': {
+      const { agent, agents, routes } = definition.spec;
+      return [
+        { kind: 'Agent', name: agent, path: ['spec', 'agent'] },
+        ...agents.map((name, index) => ({ kind: 'Agent', name, path: ['spec', 'agents', index] }) as const),
+        ...routes.flatMap((rule, index) => ofRule(rule, ['spec', 'routes', index])),
+      ];
+    }
+    case 'Project': {
+      const { sources, default: fallback } = definition.spec.routing;
+      const path = ['spec', 'routing'];
+      return [
+        ...sources.flatMap((rule, index) => ofRule(rule, [...path, 'sources', index])),
+        ...(fallback === undefined ? [] : ofRule(fallback, [...path, 'default'])),
+      ];
+    }
     case 'ModelRouter':
-    case 'Channel':
-    case 'Project':
       break;
   }
   return [];

@@ -1,20 +1,24 @@
 import type { ChannelSpec, Message } from '../../protocol/index.ts';
 
-/** `unaddressed`: talk in a group that is not meant for the bot. */
-export type AccessVerdict = 'allowed' | 'denied' | 'unaddressed';
+/** `unaddressed`: talk in a group that is not meant for the bot. `unpaired`: a stranger who may ask to be paired. */
+export type AccessVerdict = 'allowed' | 'denied' | 'unaddressed' | 'unpaired';
 
 /**
- * May this message reach the agent? Direct messages follow the list of users, groups the list of chats; neither opens
- * the other. Decided by stable ids, never by names.
+ * May this message reach the agent? Direct messages follow the list of users or pairing, groups the list of chats;
+ * neither opens the other. Decided by stable ids, never by names. `isAddressed`: it mentions the bot.
  */
-export function checkAccess(access: ChannelSpec['access'], message: Message): AccessVerdict {
+export function checkAccess(
+  access: ChannelSpec['access'],
+  message: Message,
+  isAddressed: boolean = message.mentions_bot,
+): AccessVerdict {
   const isDm = message.chat_type === 'dm';
   const policy = isDm ? access.dm : access.groups;
   if (policy === 'disabled') return 'denied';
-  if (policy === 'allowlist') {
-    const allowed = isDm ? access.users.includes(message.user_id) : access.chats.includes(message.channel_id);
-    if (!allowed) return 'denied';
-  }
-  if (!isDm && access.requireMention && !message.mentions_bot) return 'unaddressed';
+  if (message.from_bot === true && !access.bots.includes(message.user_id)) return 'denied';
+  const isListed = isDm ? access.users.includes(message.user_id) : access.chats.includes(message.channel_id);
+  if (policy === 'allowlist' && !isListed) return 'denied';
+  if (policy === 'pairing' && !isListed) return 'unpaired';
+  if (!isDm && access.requireMention && !isAddressed) return 'unaddressed';
   return 'allowed';
 }

@@ -15,6 +15,12 @@ export interface ChannelCapabilities {
   readonly threads: boolean;
   /** Messages one account may send per second. */
   readonly sendsPerSecond: number;
+  /** Does the platform show buttons below a message? */
+  readonly buttons: boolean;
+  /** The platform knows a message that is sent again with the same key, so an ambiguous send is simply repeated. */
+  readonly idempotentSend: boolean;
+  /** Largest file in bytes, each way; 0: none. */
+  readonly files: { readonly mostBytesIn: number; readonly mostBytesOut: number };
 }
 
 /** Something to press below a message. Whoever presses it sends the command. */
@@ -34,8 +40,17 @@ export interface Chunk {
 
 /** A webhook call before anything in it is trusted. Header names in lower case. */
 export interface RawWebhook {
+  readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;
+}
+
+/** What a platform is told in answer to its call. */
+export interface WebhookReply {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body?: string;
 }
 
 /** A platform event: a message for the pipeline, or why it is none. */
@@ -51,14 +66,19 @@ export type ChannelStatus = 'stopped' | 'connecting' | 'up' | 'standby' | 'down'
  * is acknowledged, so that it cannot be repeated by a redelivery.
  */
 export interface Acceptance {
-  readonly outcome: 'submitted' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
+  /** `waiting`: kept for a later turn. */
+  readonly outcome: 'submitted' | 'waiting' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
   readonly afterAck?: () => Promise<void>;
+  /** What the platform wants to read in the acknowledgement; an empty 200 when left out. */
+  readonly reply?: WebhookReply;
 }
 
 /** A command that people can send, such as `/new`. */
 export interface ChatCommand {
   readonly name: string;
   readonly description: string;
+  /** What has to be written behind it, such as `code`; most commands take nothing. */
+  readonly argument?: string;
 }
 
 /** What an adapter stands on. */
@@ -91,6 +111,13 @@ export interface ChannelAdapter {
   stop(): Promise<void>;
   /** Is the webhook call really from the platform? Constant time, over the raw bytes. */
   verify(raw: RawWebhook): boolean;
+  /**
+   * Answers what is no event: a verification challenge, a ping. Asked for GET before `verify`, and for POST after it;
+   * `undefined`: it is an event.
+   */
+  verifyWebhookChallenge?(raw: RawWebhook): WebhookReply | undefined;
+  /** The update in a verified body; JSON unless the platform says otherwise. `undefined`: unreadable. */
+  decode?(raw: RawWebhook): unknown;
   /** Never throws, whatever it is given. */
   parse(update: unknown): ParsedUpdate;
   /** Takes in a verified update; durable when it resolves. Rejects when the platform should send it again. */
@@ -101,8 +128,12 @@ export interface ChannelAdapter {
   replyAddress(message: Message): ReplyAddress;
   /** Markdown as messages within the limit; none for a text without content. Same input, same chunks. */
   render(markdown: string): readonly Chunk[];
-  /** Sends one chunk and returns the platform's id of it. Throws `SendError`. */
-  sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string>;
+  /** Sends one chunk and returns the platform's id of it; `key` is the same whenever it is tried. Throws `SendError`. */
+  sendChunk(
+    address: ReplyAddress,
+    chunk: Chunk,
+    options: { readonly signal: AbortSignal; readonly key?: string },
+  ): Promise<string>;
   /** Shows "typing" for some seconds. Throws `SendError`. */
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void>;
   /** Sends a text at once, without the outbox: for courtesy messages and scripts. */

@@ -6,22 +6,33 @@ import {
   type Clock,
   type HealthReport,
   type IdGenerator,
+  type JsonObject,
   type Logger,
   type Service,
 } from '../../base/index.ts';
-import type { ApprovalService, RunService } from '../../engine/runs/index.ts';
+import type { EventRouter } from '../../engine/routing/index.ts';
+import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { ChannelDefinition, Scope } from '../../protocol/index.ts';
 import { builtInChannels } from './built-in-channels.ts';
-import type { ChannelAdapter, ChannelAdapterFactory, ChannelStatus, RawWebhook } from './channel-adapter.ts';
+import type {
+  ChannelAdapter,
+  ChannelAdapterFactory,
+  ChannelStatus,
+  RawWebhook,
+  WebhookReply,
+} from './channel-adapter.ts';
+import { inboundOf, outboundOf } from './announcements.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
+import { PairingManager } from './pairing/pairing-manager.ts';
+import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
 const longestWatchMs = 3_600_000;
@@ -29,7 +40,10 @@ const typingGraceMs = 30_000;
 
 /** What the channels stand on. */
 export interface ChannelHubDeps {
-  readonly runs: RunService;
+  readonly runs: RunService & Pick<RunStarter, 'submitWithin'>;
+  readonly router: EventRouter;
+  /** Key of the HMACs of pairing codes; the same in every process. */
+  readonly pairingSecret: string;
   readonly approvals: ApprovalService;
   readonly storage: Storage;
   readonly queue: Queue;
@@ -43,6 +57,10 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Tells other programs of a message: `messaging.<platform>.inbound` or `.outbound`. Must not throw. */
+  readonly announce?: (subject: string, payload: JsonObject) => void;
+  /** Where responses go that were asked for by a stream. */
+  readonly streams?: StreamReplies;
   /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
   readonly intake?: boolean;
   /** Delivers from the queue. Default true. */
@@ -56,21 +74,19 @@ export interface ChannelView {
   readonly agent: string;
   readonly mode: string;
   readonly accountId: string | null;
+  /** Where its platform calls: a path of this server, and the public address where the definition has one. */
+  readonly webhook: { readonly path: string; readonly url: string | null };
   readonly status: ChannelStatus;
   readonly error: string | null;
   readonly lastInAt: string | null;
   readonly lastOutAt: string | null;
 }
 
-/** Answer to a webhook call. */
-export interface WebhookAnswer {
-  readonly status: 200 | 400 | 401 | 404 | 503;
-}
-
 interface Channel {
   readonly definition: ChannelDefinition;
   readonly digest: string;
   adapter: ChannelAdapter | undefined;
+  acceptor: MessageAcceptor | undefined;
   status: ChannelStatus;
   error: string | null;
   lastInAt: number | null;
@@ -84,6 +100,8 @@ export class ChannelHub implements Service {
   readonly #state: ChannelState;
   readonly #typing: TypingIndicators;
   readonly #delivery: DeliveryWorker;
+  /** Who may write where `access.dm` is `pairing`. */
+  readonly pairing: PairingManager;
   readonly #channels = new Map<string, Channel>();
   #watching = new AbortController();
   #definitions: readonly ChannelDefinition[] = [];
@@ -94,12 +112,15 @@ export class ChannelHub implements Service {
     this.#deps = deps;
     this.#state = createChannelState(deps.storage);
     this.#typing = new TypingIndicators(deps);
+    this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
       {
+        ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
-        onSettled: ({ channel, runId, end }) => {
+        onSettled: ({ channel, runId, end, delivery }) => {
           this.#typing.end(runId);
+          if (end.status === 'sent') deps.announce?.(...outboundOf(delivery));
           const found = this.#channels.get(channel);
           if (found !== undefined && end.status === 'sent') found.lastOutAt = deps.clock.now();
         },
@@ -111,6 +132,7 @@ export class ChannelHub implements Service {
     if (this.#started) return;
     this.#started = true;
     this.#watching = new AbortController();
+    await this.pairing.start();
     await this.apply(this.#definitions);
     if (this.#deps.deliver !== false) await this.#delivery.start();
   }
@@ -120,6 +142,7 @@ export class ChannelHub implements Service {
     this.#started = false;
     this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
     this.#typing.endAll();
+    await this.pairing.stop();
     await this.#applying;
     // First the sends under way: they need their channels.
     await this.#delivery.stop();
@@ -144,6 +167,7 @@ export class ChannelHub implements Service {
         agent: definition.spec.agent,
         mode: definition.spec.mode,
         accountId: adapter?.accountId ?? null,
+        webhook: webhookOf(definition),
         status,
         error,
         lastInAt: at(lastInAt),
@@ -172,19 +196,23 @@ export class ChannelHub implements Service {
    * Takes in a webhook call of a platform. 200 only when its event is durable; 503 asks the platform to send it again.
    * Never rejects.
    */
-  async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookAnswer> {
+  async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookReply> {
     const channel = this.#channels.get(channelName);
     const adapter = channel?.adapter;
     if (channel === undefined || adapter === undefined || adapter.platform !== platform)
       return { status: 404 };
+    if (raw.method === 'GET') return adapter.verifyWebhookChallenge?.(raw) ?? { status: 405 };
     if (!adapter.verify(raw)) return { status: 401 };
-    const update = tryParseJson(new TextDecoder().decode(raw.body));
+    const challenge = adapter.verifyWebhookChallenge?.(raw);
+    if (challenge !== undefined) return challenge;
+    const update =
+      adapter.decode === undefined ? tryParseJson(new TextDecoder().decode(raw.body)) : adapter.decode(raw);
     if (update === undefined) return { status: 400 };
     try {
-      const { afterAck } = await adapter.enqueueWebhookUpdate(update);
+      const { afterAck, reply = { status: 200 } } = await adapter.enqueueWebhookUpdate(update);
       // After the answer to the platform, which must not wait for it.
       if (afterAck !== undefined) this.#deps.clock.after(0, () => void afterAck());
-      return { status: 200 };
+      return reply;
     } catch (error) {
       this.#deps.logger.warn({ error, channel: channelName }, 'a webhook event could not be stored yet');
       return { status: 503 };
@@ -216,6 +244,7 @@ export class ChannelHub implements Service {
       definition,
       digest: canonicalJson(definition),
       adapter: undefined,
+      acceptor: undefined,
       status: 'stopped',
       error: null,
       lastInAt: null,
@@ -231,7 +260,10 @@ export class ChannelHub implements Service {
       channel.adapter = this.#createAdapter(channel, setStatus);
       // Without intake another process takes messages in; sending needs no connection.
       if (this.#deps.intake === false) setStatus('standby');
-      else await channel.adapter.start();
+      else {
+        channel.acceptor?.start();
+        await channel.adapter.start();
+      }
     } catch (error) {
       const reason =
         error instanceof AppError ? error.message : 'the channel could not be started; see the log';
@@ -258,7 +290,7 @@ export class ChannelHub implements Service {
       {
         ...this.#deps,
         logger,
-        state: this.#state,
+        pairing: this.pairing,
         onSubmitted: ({ runId, scope, message }) => {
           if (typing) this.#typing.begin(runId, adapter, adapter.replyAddress(message));
           void this.#watch(runId, scope);
@@ -267,6 +299,7 @@ export class ChannelHub implements Service {
       definition,
       () => adapter,
     );
+    channel.acceptor = acceptor;
     const adapter: ChannelAdapter = factory({
       definition,
       clock: this.#deps.clock,
@@ -275,9 +308,12 @@ export class ChannelHub implements Service {
       commands: chatCommands,
       createEgress: this.#deps.createEgress,
       allowPrivate: this.#deps.allowPrivate,
-      accept: (message) => {
+      accept: async (message) => {
         channel.lastInAt = this.#deps.clock.now();
-        return acceptor.accept(message);
+        const acceptance = await acceptor.accept(message);
+        if (acceptance.outcome === 'submitted')
+          this.#deps.announce?.(...inboundOf(definition.metadata.name, message));
+        return acceptance;
       },
       onStatus,
     });
@@ -302,6 +338,7 @@ export class ChannelHub implements Service {
     this.#deps.metrics.channelUp.remove({ channel: channel.definition.metadata.name });
     try {
       await channel.adapter?.stop();
+      await channel.acceptor?.stop();
     } catch (error) {
       this.#deps.logger.error(
         { error, channel: channel.definition.metadata.name },
@@ -309,6 +346,15 @@ export class ChannelHub implements Service {
       );
     }
   }
+}
+
+function webhookOf({ spec, metadata }: ChannelDefinition): ChannelView['webhook'] {
+  const path = `/webhooks/${spec.platform}/${metadata.name}`;
+  const given = 'webhook' in spec ? spec.webhook?.url : undefined;
+  if (given === undefined) return { path, url: null };
+  const url = new URL(given);
+  if (url.pathname === '/') url.pathname = path;
+  return { path, url: url.href };
 }
 
 /** Channels over the given parts; `apply` tells which. */

@@ -18,6 +18,8 @@ export interface ChannelState {
   /** Sets a number, unless a larger one is there that is younger than `maxAgeMs`. */
   raise(key: StateKey, value: number, maxAgeMs: number): Promise<void>;
   delete(key: StateKey): Promise<void>;
+  /** Deletes every value of the account whose key begins with `key` and that is older than `maxAgeMs`. */
+  deleteOlder(key: StateKey, maxAgeMs: number): Promise<void>;
   /** Takes or renews a lease; false while another owner's is alive. */
   acquireLease(key: StateKey, owner: string, leaseMs: number): Promise<boolean>;
   releaseLease(key: StateKey, owner: string): Promise<void>;
@@ -75,6 +77,12 @@ export function createChannelState(storage: Storage): ChannelState {
       await set(key, value, sql`(present.value::text::numeric < ${value} or ${agedOver(maxAgeMs)})`);
     },
     delete: (key) => remove(key),
+    async deleteOlder(key, maxAgeMs) {
+      await sql`
+        delete from channel_state as present where tenant = ${key.tenant} and channel = ${key.channel}
+          and account_id = ${key.accountId} and starts_with(key, ${key.key})
+          and ${agedOver(maxAgeMs)}`.execute(storage.db);
+    },
     async acquireLease(key, owner, leaseMs) {
       const take = () =>
         set(key, { owner, ...self }, sql`(present.value->>'owner' = ${owner} or ${agedOver(leaseMs)})`);

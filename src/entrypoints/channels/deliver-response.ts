@@ -69,7 +69,9 @@ export async function deliverResponse(
       if (chunk === undefined) return { done: true };
       signals.waiting.throwIfAborted();
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
-      return { id: await adapter.sendChunk(addressOf(delivery, cursor), chunk, { signal: signals.sending }) };
+      const key = `${delivery.outboxId}:${cursor}`;
+      const options = { signal: signals.sending, key };
+      return { id: await adapter.sendChunk(addressOf(delivery, cursor), chunk, options) };
     });
     if ('status' in sent) return sent;
     if ('done' in sent) return { status: 'sent' };

@@ -5,7 +5,8 @@ import type { Storage } from '../../platform/storage/index.ts';
 import { AccountPacer } from './account-pacer.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import { deliverResponse, type DeliverySettings } from './deliver-response.ts';
-import { DeliveryStore, type DeliveryEnd } from './delivery-store.ts';
+import { DeliveryStore, type Delivery, type DeliveryEnd } from './delivery-store.ts';
+import { deliverToStreams, type StreamReplies } from './stream-replies.ts';
 
 const drainMs = 5000;
 // How late a delivery that was handed back is looked at again; new ones are told at once.
@@ -25,7 +26,14 @@ export interface DeliveryWorkerDeps {
 /** What the worker asks of and tells the channels. */
 export interface DeliveryWorkerParts {
   readonly adapterOf: (channel: string) => ChannelAdapter | undefined;
-  readonly onSettled: (delivered: { channel: string; runId: string; end: DeliveryEnd }) => void;
+  /** For responses that go to streams; without it they wait. */
+  readonly streams?: StreamReplies;
+  readonly onSettled: (delivered: {
+    channel: string;
+    runId: string;
+    end: DeliveryEnd;
+    delivery: Delivery;
+  }) => void;
 }
 
 /** Delivers responses from the queue `deliveries`, in order per conversation. */
@@ -84,15 +92,14 @@ export class DeliveryWorker implements Service {
     }
     const delivery = await this.#store.begin(outboxId);
     if (delivery === undefined) return;
-    const end = await deliverResponse(
-      { ...this.#deps, store: this.#store, pacer: this.#pacer },
-      this.#parts.adapterOf,
-      delivery,
-      signals,
-    );
+    const tools = { ...this.#deps, store: this.#store, pacer: this.#pacer };
+    const end =
+      delivery.address.streams === undefined
+        ? await deliverResponse(tools, this.#parts.adapterOf, delivery, signals)
+        : await deliverToStreams(tools, this.#parts.streams, delivery, delivery.address.streams, signals);
     await this.#store.settle(job, delivery, end, this.#deps.clock.now());
     const { channel } = delivery.address;
     this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
-    this.#parts.onSettled({ channel, runId: delivery.runId, end });
+    this.#parts.onSettled({ channel, runId: delivery.runId, end, delivery });
   }
 }

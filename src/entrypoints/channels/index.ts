@@ -1,5 +1,12 @@
 export type * from './channel-adapter.ts';
-export type { ChannelState, StateKey } from './channel-state.ts';
-export type { ChannelHubDeps, ChannelView, WebhookAnswer } from './channel-hub.ts';
+export { createChannelState, type ChannelState, type StateKey } from './channel-state.ts';
+export { holdsLease } from './holds-lease.ts';
+export type { Delivery } from './delivery-store.ts';
+export type { StreamReplies } from './stream-replies.ts';
+export type { ChannelHubDeps, ChannelView } from './channel-hub.ts';
 export { ChannelHub, createChannelHub } from './channel-hub.ts';
 export type { DeliverySettings } from './deliver-response.ts';
+export { PairingManager, type PairingManagerDeps, type PendingPairing } from './pairing/pairing-manager.ts';
+export type { Pairing, PlatformUser } from './pairing/pairing-store.ts';
+export { createChannelDesk, type ChannelDesk } from './channel-desk.ts';
+export type { ChannelMessage } from './recent-messages.ts';

@@ -1,31 +1,39 @@
-import { AppError, toAppError, withDeadline, type Clock, type Json, type Logger } from '../../base/index.ts';
-import type { ApprovalService, RunService } from '../../engine/runs/index.ts';
+import {
+  toAppError,
+  withDeadline,
+  type AppError,
+  type Clock,
+  type IdGenerator,
+  type Logger,
+} from '../../base/index.ts';
+import { compileSafePattern, type EventRouter, type SafePattern } from '../../engine/routing/index.ts';
+import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import {
-  defaultTenant,
-  type AgentRequest,
-  type ChannelDefinition,
-  type Message,
-  type Scope,
-} from '../../protocol/index.ts';
-import { checkAccess } from './access.ts';
+import { defaultTenant, type ChannelDefinition, type Message, type Scope } from '../../protocol/index.ts';
+import { checkAccess, type AccessVerdict } from './access.ts';
 import { obeyApprovalCommand, readApprovalCommand, type ApprovalCommand } from './approval-commands.ts';
 import type { Acceptance, ChannelAdapter } from './channel-adapter.ts';
-import type { ChannelState } from './channel-state.ts';
-import { commandTexts, readCommand, type CommandName } from './chat-commands.ts';
+import { pairingPrompt, readCommand } from './chat-commands.ts';
+import { CommandDesk } from './command-desk.ts';
+import { ConversationStore } from './conversation-store.ts';
+import type { PairingManager } from './pairing/pairing-manager.ts';
+import { TurnDesk } from './turn-desk.ts';
 
 const mostInternalFaults = 5;
 const mostRemembered = 1000;
 const courtesyTimeoutMs = 30_000;
+const notSetUp = 'Sorry, I am not set up correctly. Please tell the operator.';
 
 /** What taking in messages stands on. */
 export interface MessageAcceptorDeps {
-  readonly runs: RunService;
+  readonly runs: RunService & Pick<RunStarter, 'submitWithin'>;
   readonly approvals: ApprovalService;
+  readonly router: EventRouter;
+  readonly pairing: PairingManager;
   readonly storage: Storage;
-  readonly state: ChannelState;
   readonly clock: Clock;
+  readonly ids: IdGenerator;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Called for each new run that a message started. */
@@ -37,6 +45,10 @@ export class MessageAcceptor {
   readonly #deps: MessageAcceptorDeps;
   readonly #definition: ChannelDefinition;
   readonly #adapter: () => ChannelAdapter;
+  readonly #mentions: readonly SafePattern[];
+  readonly #conversations: ConversationStore;
+  readonly #turns: TurnDesk;
+  readonly #commands: CommandDesk;
   /** Commands done lately: a webhook may bring one twice, and unlike a request it leaves no row. */
   readonly #doneCommands = new Set<string>();
   readonly #faults = new Map<string, number>();
@@ -45,6 +57,30 @@ export class MessageAcceptor {
     this.#deps = deps;
     this.#definition = definition;
     this.#adapter = adapter;
+    this.#mentions = definition.spec.access.mentionPatterns.map(compileSafePattern);
+    this.#conversations = new ConversationStore(deps, definition.spec, (message) =>
+      adapter().conversation(message),
+    );
+    this.#turns = new TurnDesk(
+      { ...deps, onHopeless: (error, message) => this.#tellNotSetUp(error, message) },
+      { definition, adapter, conversations: this.#conversations },
+    );
+    this.#commands = new CommandDesk({
+      definition,
+      runs: deps.runs,
+      conversations: this.#conversations,
+      turns: this.#turns,
+      pairing: deps.pairing,
+    });
+  }
+
+  /** From now on messages that wait become turns. */
+  start(): void {
+    this.#turns.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#turns.stop();
   }
 
   /** Durable when it resolves. Rejects when the event has to come again, such as while the database is away. */
@@ -58,19 +94,58 @@ export class MessageAcceptor {
   async #decide(message: Message): Promise<Acceptance> {
     if (message.kind === 'interaction') return this.#press(message);
     if (message.kind !== 'message' && message.kind !== 'command') return { outcome: 'ignored' };
-    const command = message.kind === 'command' ? readCommand(message.text) : undefined;
-    const access = checkAccess(this.#definition.spec.access, message);
+    const isCommand = message.kind === 'command' && message.from_bot !== true;
+    const command = isCommand ? readCommand(message.text) : undefined;
+    const access = await this.#access(message);
     if (access === 'denied') return { outcome: 'denied' };
-    if (command !== undefined) {
-      return this.#once(message, () => this.#execute(command, message));
+    if (access === 'unpaired') {
+      if (message.from_bot === true) return { outcome: 'denied' };
+      if (command?.name === 'pair') return this.#once(message, () => this.#pair(command.argument, message));
+      return this.#once(message, () => this.#prompt(message));
     }
-    const decision = message.kind === 'command' ? readApprovalCommand(message.text) : undefined;
+    if (command !== undefined) {
+      return this.#once(message, async () => {
+        const reply = await this.#commands.obey(command, message);
+        return reply === undefined ? { outcome: 'answered' } : this.#answer(message, reply);
+      });
+    }
+    const decision = isCommand ? readApprovalCommand(message.text) : undefined;
     if (decision !== undefined) return this.#once(message, () => this.#decideApproval(decision, message));
-    if (access === 'unaddressed') return { outcome: 'ignored' };
+    if (access === 'unaddressed') return this.#overhear(message);
     if (message.text.trim() === '') {
       return this.#answer(message, 'I can read text only. Please write what you need.');
     }
     return this.#submit(message);
+  }
+
+  async #access(message: Message): Promise<AccessVerdict> {
+    const isAddressed = message.mentions_bot || this.#mentions.some((one) => one.found(message.text));
+    const verdict = checkAccess(this.#definition.spec.access, message, isAddressed);
+    if (verdict !== 'unpaired') return verdict;
+    return (await this.#deps.pairing.pairing(userOf(message))) === undefined ? verdict : 'allowed';
+  }
+
+  async #pair(argument: string, message: Message): Promise<Acceptance> {
+    return this.#answer(message, await this.#commands.pair(argument, message));
+  }
+
+  /** Tells a stranger how to be let in, rarely. */
+  async #prompt(message: Message): Promise<Acceptance> {
+    const code = await this.#deps.pairing.request({
+      ...userOf(message),
+      channel: this.#definition.metadata.name,
+      userName: message.user_name,
+    });
+    if (code === undefined) return { outcome: 'denied' };
+    return { ...this.#answer(message, pairingPrompt(code)), outcome: 'denied' };
+  }
+
+  /** Talk that is not meant for the bot: shown with the next turn where the channel wants that. */
+  async #overhear(message: Message): Promise<Acceptance> {
+    const { context } = this.#definition.spec.access;
+    if (context === 0 || message.text.trim() === '') return { outcome: 'ignored' };
+    await this.#turns.keepContext(message, await this.#conversations.of(message));
+    return { outcome: 'ignored' };
   }
 
   async #once(message: Message, obey: () => Promise<Acceptance>): Promise<Acceptance> {
@@ -86,29 +161,12 @@ export class MessageAcceptor {
     return acceptance;
   }
 
-  async #execute(command: CommandName, message: Message): Promise<Acceptance> {
-    switch (command) {
-      case 'start':
-      case 'help':
-        return this.#answer(message, commandTexts[command]);
-      case 'new':
-        // The event's own key as name of the conversation: doing it twice changes nothing.
-        await this.#deps.state.set(this.#generationKey(message), message.dedupe_key);
-        return this.#answer(message, commandTexts.new);
-      case 'stop':
-        // A stopped run answers for itself.
-        if ((await this.#stopRuns(message)) > 0) return { outcome: 'answered' };
-        return this.#answer(message, commandTexts.nothingToStop);
-      default:
-        return { outcome: 'ignored' };
-    }
-  }
-
   /** Only what a button of ours can say counts: its words never reach the agent. */
   async #press(message: Message): Promise<Acceptance> {
     const decision = readApprovalCommand(message.text);
     if (decision === undefined) return { outcome: 'ignored' };
-    if (checkAccess(this.#definition.spec.access, message) === 'denied') return { outcome: 'denied' };
+    const access = await this.#access(message);
+    if (access === 'denied' || access === 'unpaired') return { outcome: 'denied' };
     return this.#once(message, () => this.#decideApproval(decision, message));
   }
 
@@ -117,55 +175,17 @@ export class MessageAcceptor {
     return this.#answer(message, await obeyApprovalCommand(this.#deps.approvals, channel, message, command));
   }
 
-  async #stopRuns(message: Message): Promise<number> {
-    const running = await this.#deps.storage.db
-      .selectFrom('runs')
-      .innerJoin('sessions', 'sessions.id', 'runs.session_id')
-      .select('runs.id')
-      .where('sessions.tenant', '=', defaultTenant)
-      .where('sessions.key', '=', await this.#sessionKey(message))
-      .where('runs.status', 'in', ['queued', 'running', 'waiting'])
-      .where('runs.parent_run_id', 'is', null)
-      .execute();
-    let stopped = 0;
-    for (const { id } of running) {
-      try {
-        await this.#deps.runs.cancel(scopeOf(message), id);
-        stopped += 1;
-      } catch (error) {
-        // It ended in the meantime.
-        if (!(error instanceof AppError && (error.code === 'conflict' || error.code === 'not_found')))
-          throw error;
-      }
-    }
-    return stopped;
-  }
-
   async #submit(message: Message): Promise<Acceptance> {
-    const scope = scopeOf(message);
-    const request: AgentRequest = {
-      source: message.platform,
-      target: { kind: 'agent', name: this.#definition.spec.agent },
-      input: { message: inputText(message) } satisfies Json,
-      sessionKey: await this.#sessionKey(message),
-      dedupeKey: message.dedupe_key,
-      replyTo: this.#adapter().replyAddress(message),
-      ...(message.attachments.length === 0 ? {} : { attachments: message.attachments }),
-      timeoutMs: null,
-      metadata: {
-        channel: this.#definition.metadata.name,
-        chat_type: message.chat_type,
-        user_id: message.user_id,
-        ...(message.user_name === undefined ? {} : { user_name: message.user_name }),
-        ...(message.message_id === undefined ? {} : { message_id: message.message_id }),
-      },
-    };
     try {
-      const { runId, duplicate } = await this.#deps.runs.submit(scope, request);
+      const conversation = await this.#conversations.of(message);
+      const botTurns = conversation.state.botTurns ?? 0;
+      const isBot = message.from_bot === true;
+      if (isBot && botTurns >= this.#definition.spec.access.botTurns) return { outcome: 'ignored' };
+      const outcome = await this.#turns.take(message, conversation);
       this.#faults.delete(message.dedupe_key);
-      if (duplicate) return { outcome: 'duplicate' };
-      this.#deps.onSubmitted({ runId, scope, message });
-      return { outcome: 'submitted' };
+      if (outcome !== 'duplicate' && (isBot || botTurns > 0))
+        await this.#conversations.change(message, { botTurns: isBot ? botTurns + 1 : 0 });
+      return { outcome };
     } catch (error) {
       return this.#submitFailed(toAppError(error), message);
     }
@@ -184,30 +204,21 @@ export class MessageAcceptor {
       throw error;
     }
     this.#faults.delete(message.dedupe_key);
+    this.#logNotSetUp(error);
+    return { ...this.#answer(message, notSetUp), outcome: 'rejected' };
+  }
+
+  #tellNotSetUp(error: AppError, message: Message): void {
+    this.#logNotSetUp(error);
+    void this.#answer(message, notSetUp).afterAck?.();
+  }
+
+  #logNotSetUp(error: AppError): void {
+    const { metadata, spec } = this.#definition;
     this.#deps.logger.error(
-      { error, channel: this.#definition.metadata.name, agent: this.#definition.spec.agent },
+      { error, channel: metadata.name, agent: spec.agent },
       'a message could not be given to the agent',
     );
-    return {
-      ...this.#answer(message, 'Sorry, I am not set up correctly. Please tell the operator.'),
-      outcome: 'rejected',
-    };
-  }
-
-  /** Conversation and its present generation: `/new` begins another one. */
-  async #sessionKey(message: Message): Promise<string> {
-    const generation = await this.#deps.state.get(this.#generationKey(message));
-    const conversation = this.#adapter().conversation(message);
-    return typeof generation?.value === 'string' ? `${conversation}#${generation.value}` : conversation;
-  }
-
-  #generationKey(message: Message) {
-    return {
-      tenant: defaultTenant,
-      channel: message.platform,
-      accountId: message.account_id,
-      key: `generation:${this.#adapter().conversation(message)}`,
-    };
   }
 
   #answer(message: Message, text: string): Acceptance {
@@ -231,25 +242,11 @@ export class MessageAcceptor {
   }
 }
 
-/** Who acts: the person on the platform, with nothing but the right to talk to the agent and to let it use its tools. */
-function scopeOf(message: Message): Scope {
+function userOf(message: Message) {
   return {
     tenant: defaultTenant,
-    principal: `${message.platform}:${message.account_id}:${message.user_id}`,
-    scopes: ['agents:invoke', 'tools:execute'],
+    platform: message.platform,
+    accountId: message.account_id,
+    userId: message.user_id,
   };
-}
-
-/** What the agent reads. In a group the sender is named; a file that came along is visible as a placeholder. */
-function inputText(message: Message): string {
-  const files = message.attachments.map(
-    (file) => `[${file.name ?? file.kind} attached; its content is not available]`,
-  );
-  const text = [message.text, ...files].join('\n');
-  if (message.chat_type === 'dm') return text;
-  const name = (message.user_name ?? '')
-    .replaceAll(/[\p{C}\s:[\]]+/gu, ' ')
-    .trim()
-    .slice(0, 64);
-  return `${name === '' ? `user ${message.user_id}` : name}: ${text}`;
 }

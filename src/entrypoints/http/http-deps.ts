@@ -10,6 +10,7 @@ import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/in
 import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
 import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
+import type { EventRouter } from '../../engine/routing/index.ts';
 import type { Automation } from '../../engine/automation/index.ts';
 import type { DefinitionStore } from '../../engine/definitions/index.ts';
 import type {
@@ -31,6 +32,7 @@ import type {
   TargetKind,
   WorkflowDefinition,
 } from '../../protocol/index.ts';
+import type { ChannelOperations } from './channel-operations.ts';
 import type { ResponseStore } from './openai/responses/response-store.ts';
 import type { ServerLifetime } from './server-lifetime.ts';
 
@@ -85,6 +87,9 @@ export interface HttpServerDeps {
   readonly approvals: ApprovalService;
   readonly agents: AgentStore;
   readonly automation: Automation;
+  readonly channels: ChannelOperations;
+  /** Says what answers a message. */
+  readonly router: EventRouter;
   readonly teams: DefinitionStore<'Team'>;
   readonly workflows: DefinitionStore<'Workflow'>;
   readonly workflowTools: WorkflowTools;

@@ -5,7 +5,10 @@ import { FakeClock } from '../../testing/fake-clock.ts';
 import { createMemoryLogger } from '../../testing/memory-logger.ts';
 import { InProcessBus } from './index.ts';
 
-busContract('in-process', () => new InProcessBus({ clock: systemClock, logger: silentLogger }));
+busContract('in-process', () => {
+  const bus = new InProcessBus({ clock: systemClock, logger: silentLogger });
+  return { bus, peer: bus };
+});
 
 describe('in-process bus under load', () => {
   it('makes publishers wait for a slow subscriber, and drops for it alone after a second', async () => {

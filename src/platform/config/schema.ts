@@ -193,15 +193,26 @@ export const configSchema = z.object({
     .default(120)
     .describe('Longest time of one model call.'),
   REDIS_URL: serviceAddress(['redis', 'rediss']).describe(
-    'Redis, for caches and limits shared by several processes.',
+    'Redis, for limits shared by several processes, the streams agent:*, and the bus where NATS_URL is not set.',
   ),
   REDIS_PREFIX: z
     .string()
     .regex(/^[\x21-\x7a]{1,100}$/, 'expected up to 100 letters, digits and signs without spaces and braces')
     .default('a33:')
     .describe('What all keys in Redis begin with; installations that share a Redis need one each.'),
-  NATS_URL: serviceAddress(['nats', 'tls', 'ws', 'wss']).describe(
-    'NATS, for events shared by several processes.',
+  REDIS_STREAM_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:-]*$/)
+    .meta({ expects: 'letters, digits or one of _ . : -' })
+    .default('')
+    .describe(
+      'In front of the names of all streams and of the channels of the bus, where several share a Redis.',
+    ),
+  NATS_URL: serviceAddress(['nats', 'tls']).describe(
+    'NATS, for the bus that connects processes and programs.',
+  ),
+  AMQP_URL: serviceAddress(['amqp', 'amqps']).describe(
+    'AMQP broker such as RabbitMQ, for the bus where neither NATS_URL nor REDIS_URL is set.',
   ),
   EGRESS_ALLOW_PRIVATE: list.describe(
     'Hosts, IP addresses or CIDRs on private networks that tools may reach, comma-separated.',

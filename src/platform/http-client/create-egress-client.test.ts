@@ -5,6 +5,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../base/index.ts';
 import { FakeClock } from '../../testing/index.ts';
+import { acceptWebSockets } from '../../testing/fake-web-socket-server.ts';
 import { createEgressClient } from './create-egress-client.ts';
 import type { EgressClient, EgressPolicy, EgressResponse } from './egress.ts';
 import type { ResolveHost } from './guarded-connector.ts';
@@ -549,5 +550,47 @@ describe('limits and aborts', () => {
     });
     await client.close();
     expect(connections).toBe(0);
+  });
+});
+
+describe('WebSockets', () => {
+  it('are opened where the policy allows it, and carry messages both ways', async () => {
+    const server = createHttpServer();
+    acceptWebSockets(server, (socket) => {
+      socket.onMessage = (text) => socket.send(`echo ${text}`);
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const address = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const client = createEgressClient({ allowPrivate: ['127.0.0.1'] });
+    const socket = client.openWebSocket(address);
+    await once(socket, 'open');
+    socket.send('hello');
+    expect(((await once(socket, 'message')) as [MessageEvent])[0].data).toBe('echo hello');
+    const closed = once(socket, 'close');
+    await client.close();
+    await closed;
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('go through the guard and the list of hosts', async () => {
+    let reached = 0;
+    const server = createHttpServer();
+    acceptWebSockets(server, () => (reached += 1));
+    server.on('connection', () => (reached += 1));
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const client = createEgressClient({ allowPrivate: [], hosts: ['127.0.0.1', 'a.test'] });
+    const [closed] = (await once(client.openWebSocket(`ws://127.0.0.1:${port}/`), 'close')) as [CloseEvent];
+    expect(closed.code).toBe(1006);
+    expect(reached).toBe(0);
+    expect(() => client.openWebSocket('wss://b.test/')).toThrow('not on the list');
+    expect(() => client.openWebSocket('file:///etc/passwd')).toThrow('expected a ws: or wss: address');
+    await client.close();
+    server.close();
   });
 });

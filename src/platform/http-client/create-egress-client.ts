@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import { Agent, fetch as undiciFetch, request as undiciRequest, type Dispatcher } from 'undici';
+import {
+  Agent,
+  fetch as undiciFetch,
+  request as undiciRequest,
+  WebSocket as UndiciWebSocket,
+  type Dispatcher,
+} from 'undici';
 import { AppError, systemClock, type Clock } from '../../base/index.ts';
 import { checkedUrl } from './checked-url.ts';
 import type {
@@ -190,6 +196,11 @@ export function createEgressClient(
     request: async (request) => send(checkedUrl(request.url, hosts), request, 0),
     pass,
     fetch: guardedFetch,
+    openWebSocket: (address) => {
+      if (!/^wss?:/i.test(address)) throw new AppError('invalid_request', 'expected a ws: or wss: address');
+      checkedUrl(address.replace(/^ws/i, 'http'), hosts);
+      return new UndiciWebSocket(address, { dispatcher: agent });
+    },
     close: async () => {
       const destroyed = agent.destroy();
       closing.abort();

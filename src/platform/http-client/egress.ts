@@ -81,5 +81,10 @@ export interface EgressClient {
    * only that bounds the call after connecting, unless the policy names limits: a model may be silent for long.
    */
   readonly fetch: typeof globalThis.fetch;
+  /**
+   * Opens a WebSocket under the same guard; `ws:` or `wss:`. What goes wrong afterwards is told by its `close` event. Error:
+   * `egress_denied` or `invalid_request` for an address that may not be asked for.
+   */
+  openWebSocket(address: string): WebSocket;
   close(): Promise<void>;
 }

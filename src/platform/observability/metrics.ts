@@ -77,6 +77,14 @@ export function createMetrics(options: { version: string; processMetrics?: boole
       'direction',
       'status',
     ]),
+    streamRequests: counter('stream_requests_total', 'Entries of agent:requests by what became of them.', [
+      'outcome',
+    ]),
+    runEventsTold: counter(
+      'run_events_told_total',
+      'Events of runs for other programs, by what became of them.',
+      ['target', 'outcome'],
+    ),
     channelUp: gauge('channel_up', 'Is the channel connected?', ['channel']),
     queueDepth: gauge('queue_depth', 'Waiting jobs.', ['queue']),
     deadLetters: gauge('dead_letters', 'Unresolved dead letters.', ['kind']),

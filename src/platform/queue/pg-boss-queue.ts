@@ -118,6 +118,24 @@ export class PgBossQueue implements Queue {
     return sent;
   }
 
+  async sendAll(
+    queue: QueueName,
+    jobs: readonly (SendJob & { readonly id: string })[],
+    trx: Transaction<Database>,
+  ): Promise<void> {
+    if (jobs.length === 0) return;
+    await this.#started.insert(
+      queue,
+      jobs.map(({ id, payload, key, notBefore }) => ({
+        id,
+        data: payload,
+        singletonKey: key,
+        ...(notBefore === undefined ? {} : { startAfter: notBefore }),
+      })),
+      { db: fromKysely(trx) },
+    );
+  }
+
   consume(
     queue: QueueName,
     options: { concurrency: number; pollIntervalMs?: number },

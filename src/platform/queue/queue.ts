@@ -56,6 +56,12 @@ export interface QueueConsumer {
 export interface Queue extends Service {
   /** Adds a job within the transaction and returns its id. */
   send(queue: QueueName, job: SendJob, trx: Transaction<Database>): Promise<string>;
+  /** Adds many jobs at once, in order, within the transaction. Each has an id. */
+  sendAll(
+    queue: QueueName,
+    jobs: readonly (SendJob & { readonly id: string })[],
+    trx: Transaction<Database>,
+  ): Promise<void>;
   /**
    * Starts this process's one pump over a queue. The handler settles its job by `complete` inside its own transaction;
    * a job that the handler did not complete when it returns is completed for it.

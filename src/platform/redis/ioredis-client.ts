@@ -2,6 +2,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { AppError, withDeadline, type Clock, type HealthReport, type Logger } from '../../base/index.ts';
 import type {
   RedisArgument,
+  RedisBytesReply,
   RedisClient,
   RedisCommandOptions,
   RedisReply,
@@ -91,6 +92,23 @@ export class IoredisClient implements RedisClient {
     args: readonly RedisArgument[],
     options: RedisCommandOptions = {},
   ): Promise<RedisReply> {
+    return (await this.#ask('call', name, args, options)) as RedisReply;
+  }
+
+  async bytes(
+    name: string,
+    args: readonly RedisArgument[],
+    options: RedisCommandOptions = {},
+  ): Promise<RedisBytesReply> {
+    return (await this.#ask('callBuffer', name, args, options)) as RedisBytesReply;
+  }
+
+  async #ask(
+    method: 'call' | 'callBuffer',
+    name: string,
+    args: readonly RedisArgument[],
+    options: RedisCommandOptions,
+  ): Promise<unknown> {
     const redis = this.#redis;
     if (redis === undefined) throw new AppError('not_ready', 'The connection to Redis is not open.');
     options.signal?.throwIfAborted();
@@ -98,7 +116,7 @@ export class IoredisClient implements RedisClient {
     const { timeoutMs = commandLimitMs, signal: parent } = options;
     const { signal, clear } = withDeadline(this.#deps.clock, timeoutMs, parent);
     try {
-      return await new Promise<RedisReply>((resolve, reject) => {
+      return await new Promise<unknown>((resolve, reject) => {
         signal.addEventListener(
           'abort',
           () =>
@@ -109,10 +127,7 @@ export class IoredisClient implements RedisClient {
             ),
           { once: true },
         );
-        redis.call(name, args.map(toArgument)).then(
-          (reply) => resolve(reply as RedisReply),
-          (error: unknown) => reject(toError(error)),
-        );
+        redis[method](name, args.map(toArgument)).then(resolve, (error: unknown) => reject(toError(error)));
       });
     } finally {
       clear();

@@ -3,6 +3,9 @@ import type { HealthReport, Service } from '../../base/index.ts';
 /** What Redis answers, text decoded; maps come as flat lists. */
 export type RedisReply = string | number | null | readonly RedisReply[];
 
+/** The same with the bytes of each text as they are, for what need not be UTF-8. */
+export type RedisBytesReply = Uint8Array | number | null | readonly RedisBytesReply[];
+
 export type RedisArgument = string | number | Uint8Array;
 
 export interface RedisCommandOptions {
@@ -28,6 +31,12 @@ export interface RedisClient extends Service {
   /** How often the connection was made: another number says that another server may answer now. */
   readonly connections: number;
   command(name: string, args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply>;
+  /** As `command`, with every text of the answer as bytes. */
+  bytes(
+    name: string,
+    args: readonly RedisArgument[],
+    options?: RedisCommandOptions,
+  ): Promise<RedisBytesReply>;
   /** Runs a script: by its digest, with its text where the server has not seen it. */
   script(
     script: RedisScript,
@@ -38,4 +47,16 @@ export interface RedisClient extends Service {
   /** Another connection to the same server, not started: for reads that block. */
   duplicate(): RedisClient;
   health(signal: AbortSignal): Promise<HealthReport>;
+}
+
+/**
+ * A connection that listens to channels. It comes back by itself and listens again; what was published meanwhile is lost.
+ *
+ * Errors as `RedisClient`.
+ */
+export interface RedisSubscriber extends Service {
+  /** Listens to every channel that the glob matches: resolves when Redis has confirmed. Once per glob. */
+  listen(glob: string, onMessage: (channel: string, payload: string) => void): Promise<void>;
+  /** Resolves when everything published before has been handed over. */
+  unlisten(glob: string): Promise<void>;
 }

@@ -25,9 +25,16 @@ import type { JsonColumn, NullableJsonColumn, NullableTimestamp, Timestamp } fro
 import type { LedgerBudgetsTable, LedgerReservationsTable, LedgerSubjectsTable } from './ledger-tables.ts';
 import type { ModelLimitsRevisionTable, ModelLimitsTable, ModelUsageTable } from './usage-tables.ts';
 import type { ModelResponsesTable } from './responses-table.ts';
+import type {
+  ChatMessagesTable,
+  PairingCodesTable,
+  PairingsTable,
+  PairingTriesTable,
+} from './conversation-tables.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export type * from './automation-tables.ts';
+export type * from './conversation-tables.ts';
 export type { JsonColumn } from './columns.ts';
 export type * from './ledger-tables.ts';
 export type * from './usage-tables.ts';
@@ -323,6 +330,10 @@ export interface Database {
   model_limits: ModelLimitsTable;
   model_limits_revision: ModelLimitsRevisionTable;
   channel_state: ChannelStateTable;
+  chat_messages: ChatMessagesTable;
+  pairing_codes: PairingCodesTable;
+  pairings: PairingsTable;
+  pairing_tries: PairingTriesTable;
   workers: WorkersTable;
   model_responses: ModelResponsesTable;
   blobs: BlobsTable;

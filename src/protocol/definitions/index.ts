@@ -2,6 +2,7 @@ import { agentDefinition, type AgentDefinition } from './agent.ts';
 import { channelDefinition, type ChannelDefinition } from './channel.ts';
 import { modelRouterDefinition, type ModelRouterDefinition } from './models.ts';
 import { projectDefinition, type ProjectDefinition } from './project.ts';
+import { routeDefinition, type RouteDefinition } from './route.ts';
 import { scheduleDefinition, type ScheduleDefinition } from './schedule.ts';
 import { sensorDefinition, type SensorDefinition } from './sensor.ts';
 import { teamDefinition, type TeamDefinition } from './team.ts';
@@ -20,6 +21,7 @@ export * from './model-price.ts';
 export * from './models.ts';
 export * from './project.ts';
 export { litellmStrategies, routerSpec, type RouterSpec } from './router.ts';
+export * from './route.ts';
 export * from './schedule.ts';
 export * from './sensor.ts';
 export * from './target.ts';
@@ -34,6 +36,7 @@ export const definitionKinds = {
   Schedule: { schema: scheduleDefinition, folder: 'schedules', legacyFolder: undefined },
   Sensor: { schema: sensorDefinition, folder: 'sensors', legacyFolder: undefined },
   Channel: { schema: channelDefinition, folder: 'channels', legacyFolder: undefined },
+  Route: { schema: routeDefinition, folder: 'routes', legacyFolder: undefined },
   ModelRouter: { schema: modelRouterDefinition, folder: 'models', legacyFolder: undefined },
   Project: { schema: projectDefinition, folder: undefined, legacyFolder: undefined },
 } as const;
@@ -46,6 +49,7 @@ export type Definition =
   | ScheduleDefinition
   | SensorDefinition
   | ChannelDefinition
+  | RouteDefinition
   | ModelRouterDefinition
   | ProjectDefinition;
 

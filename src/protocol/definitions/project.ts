@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { definitionName, definitionVersion, durationMs } from './metadata.ts';
 import { projectModels } from './models.ts';
+import { routingDefaults } from './route.ts';
 
 /** `agent33.yaml`: settings of a project; the file may be missing. */
 export const projectDefinition = z
@@ -14,6 +15,7 @@ export const projectDefinition = z
           .optional()
           .describe('Agent that answers when a request names none; the first by name when left out.'),
         models: projectModels,
+        routing: routingDefaults,
         egress: z
           .strictObject({
             allow: z
@@ -38,6 +40,39 @@ export const projectDefinition = z
               .describe("Variables of the server's environment that they get beside PATH, HOME and LANG."),
           })
           .prefault({}),
+        events: z
+          .strictObject({
+            handler: z
+              .enum(['bus', 'amqp'])
+              .default('bus')
+              .describe('What carries events in and out: the bus alone, or an AMQP broker beside it.'),
+            config: z
+              .strictObject({
+                broker_url: z
+                  .string()
+                  .optional()
+                  .describe('Address of the AMQP broker (amqp://…); AMQP_URL when left out.'),
+                exchange: z
+                  .string()
+                  .min(1)
+                  .default('agent33.events')
+                  .describe('Topic exchange that events come from and go to.'),
+                queue: z
+                  .string()
+                  .min(1)
+                  .default('agent33.events.in')
+                  .describe('Durable queue for events from outside.'),
+                subscribe: z
+                  .array(z.string().min(1))
+                  .default(['external.>'])
+                  .describe(
+                    'Routing keys that come in; * stands for one token, > at the end for one or more.',
+                  ),
+              })
+              .prefault({}),
+          })
+          .optional()
+          .describe('Events from and to other programs.'),
         runs: z
           .strictObject({
             concurrency: z

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError, type Json } from '../../base/index.ts';
 import type { MessageBus } from '../../platform/bus/index.ts';
 
@@ -25,15 +25,88 @@ function inbox() {
   };
 }
 
-/** Behaviour that every message bus has; run it on each adapter. `createBus` returns one that is not started yet. */
-export function busContract(name: string, createBus: () => MessageBus | Promise<MessageBus>): void {
-  describe(`${name}: message bus`, () => {
+/** A bus under test; nothing is started. */
+export interface BusHarness {
+  readonly bus: MessageBus;
+  /** Another process on the same carrier; where there can be none, the same. */
+  readonly peer: MessageBus;
+  /** Breaks the connections of `bus`. */
+  readonly cut?: () => void | Promise<void>;
+  readonly remove?: () => Promise<void>;
+}
+
+/** Behaviour that every message bus has; run it on each adapter. */
+export function busContract(name: string, createHarness: () => BusHarness | Promise<BusHarness>): void {
+  describe(`${name}: message bus`, { timeout: 30_000 }, () => {
     let bus: MessageBus;
+    let peer: MessageBus;
+    let harness: BusHarness;
     beforeEach(async () => {
-      bus = await createBus();
+      harness = await createHarness();
+      ({ bus, peer } = harness);
       await bus.start();
+      await peer.start();
     });
-    afterEach(() => bus.stop());
+    afterEach(async () => {
+      await bus.stop();
+      await peer.stop();
+      await harness.remove?.();
+    });
+
+    it('connects processes', async () => {
+      const far = inbox();
+      await peer.subscribe('far.*', far.handler);
+      await peer.respond('far.add', async (payload) => (payload as number) + 1);
+      await bus.publish('far.away', { text: 'Grüße 👋' });
+      await far.until(1);
+      expect(far.received).toEqual([{ subject: 'far.away', payload: { text: 'Grüße 👋' } }]);
+      expect(await bus.request('far.add', 1)).toBe(2);
+    });
+
+    it('asks one of several responders, whichever process they are in', async () => {
+      let asked = 0;
+      const answer = async (): Promise<Json> => {
+        asked += 1;
+        return 'here';
+      };
+      await bus.respond('who', answer);
+      await peer.respond('who', answer);
+      for (let round = 0; round < 10; round += 1) expect(await bus.request('who', null)).toBe('here');
+      expect(asked).toBe(10);
+    });
+
+    it('goes on after the connection was cut', async (context) => {
+      const { cut } = harness;
+      if (cut === undefined) {
+        context.skip();
+        return;
+      }
+      const seen = inbox();
+      await bus.subscribe('line.>', seen.handler);
+      await bus.respond('line.ask', async () => 'there');
+      await bus.publish('line.one', 1);
+      await seen.until(1);
+      await cut();
+      await vi.waitUntil(
+        async () => {
+          await peer.publish('line.two', 2).catch(() => {});
+          return seen.received.some(({ payload }) => payload === 2);
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      await vi.waitUntil(
+        async () => (await peer.request('line.ask', 1, { timeoutMs: 500 }).catch(() => null)) === 'there',
+        { timeout: 20_000, interval: 50 },
+      );
+      await vi.waitUntil(
+        async () =>
+          bus.publish('line.three', 3).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000, interval: 50 },
+      );
+    });
 
     it('delivers a message to every matching subscription and to no other', async () => {
       const exact = inbox();
@@ -121,6 +194,14 @@ export function busContract(name: string, createBus: () => MessageBus | Promise<
       await expect(bus.request('nobody', 1)).rejects.toMatchObject({ code: 'not_found' });
       await bus.respond('silent', () => new Promise<Json>(() => {}));
       await expect(bus.request('silent', 1, { timeoutMs: 20 })).rejects.toMatchObject({ code: 'timeout' });
+    });
+
+    it('waits five seconds for an answer unless told otherwise', async () => {
+      await bus.respond('silent', () => new Promise<Json>(() => {}));
+      const begun = performance.now();
+      await expect(bus.request('silent', 1)).rejects.toMatchObject({ code: 'timeout' });
+      expect(performance.now() - begun).toBeGreaterThan(4900);
+      expect(performance.now() - begun).toBeLessThan(9000);
     });
 
     it('lets an asker give up', async () => {

@@ -13,12 +13,14 @@ import {
   type RunExecutor,
   type RunResult,
   type RunService,
+  type RunStarter,
 } from '../../../src/engine/runs/index.ts';
 import {
   createChannelHub,
   type ChannelHub,
   type ChannelHubDeps,
 } from '../../../src/entrypoints/channels/index.ts';
+import { createEventRouter } from '../../../src/engine/routing/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
@@ -100,6 +102,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
         spec: {
           platform: 'telegram',
           agent: 'echo',
+          busy: 'followup',
           token: telegram.token,
           apiBase: telegram.apiBase,
           pollTimeout: '2s',
@@ -112,6 +115,8 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
         clock: hastyClock,
         runs,
         approvals: runs.approvals,
+        router: createEventRouter({ logger: silentLogger }),
+        pairingSecret: 'a-secret-of-the-test',
         createEgress: createDirectEgress,
         allowPrivate: ['127.0.0.1'],
         ...deps,
@@ -132,12 +137,19 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
 }
 
 /** Runs whose `submit` fails as long as `broken` says so. */
-export function breakable(runs: RunService): RunService & { broken: boolean; refused: number } {
+type Runs = RunService & Pick<RunStarter, 'submitWithin'>;
+
+export function breakable(runs: Runs): Runs & { broken: boolean; refused: number } {
   return {
     broken: false,
     refused: 0,
     submit(scope, request) {
       if (!this.broken) return runs.submit(scope, request);
+      this.refused += 1;
+      return Promise.reject(new AppError('storage_unavailable', 'the database is away'));
+    },
+    submitWithin(scope, request, within) {
+      if (!this.broken) return runs.submitWithin(scope, request, within);
       this.refused += 1;
       return Promise.reject(new AppError('storage_unavailable', 'the database is away'));
     },

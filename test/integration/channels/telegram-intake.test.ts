@@ -245,6 +245,8 @@ describe('Telegram by webhook', () => {
         for await (const part of request) parts.push(part as Buffer);
         const headers = request.headers as Record<string, string | undefined>;
         const { status } = await hub.handleWebhook('telegram', 'telegram', {
+          method: 'POST',
+          query: {},
           headers,
           body: Buffer.concat(parts),
         });
@@ -276,7 +278,7 @@ describe('Telegram by webhook', () => {
 
       const body = Buffer.from('{"update_id":1}');
       const call = (headers: Record<string, string>, channel = 'telegram', bytes: Uint8Array = body) =>
-        hub.handleWebhook('telegram', channel, { headers, body: bytes });
+        hub.handleWebhook('telegram', channel, { method: 'POST', query: {}, headers, body: bytes });
       const good = { 'x-telegram-bot-api-secret-token': webhook.secret };
       expect(await call({})).toEqual({ status: 401 });
       expect(await call({ 'x-telegram-bot-api-secret-token': 'guess' })).toEqual({ status: 401 });

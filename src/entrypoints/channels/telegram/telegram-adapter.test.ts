@@ -5,6 +5,7 @@ import { createDirectEgress, FakeTelegram } from '../../../testing/channels.ts';
 import { channelContract } from '../../../testing/contracts/channel-contract.ts';
 import type { ChannelAdapterContext, ChannelStatus } from '../channel-adapter.ts';
 import type { ChannelState } from '../channel-state.ts';
+import type { RawWebhook } from '../channel-adapter.ts';
 import { createTelegramAdapter } from './telegram-adapter.ts';
 
 const noState: ChannelState = {
@@ -12,6 +13,7 @@ const noState: ChannelState = {
   set: () => Promise.resolve(),
   raise: () => Promise.resolve(),
   delete: () => Promise.resolve(),
+  deleteOlder: () => Promise.resolve(),
   acquireLease: () => Promise.resolve(true),
   releaseLease: () => Promise.resolve(),
 };
@@ -38,6 +40,13 @@ function contextFor(spec: object, more: Partial<ChannelAdapterContext> = {}): Ch
 
 const secret = 'a-secret-of-some-length';
 
+const posted = (headers: Record<string, string>): RawWebhook => ({
+  method: 'POST',
+  headers,
+  query: {},
+  body: new Uint8Array(),
+});
+
 channelContract('Telegram', async () => {
   const telegram = await FakeTelegram.start();
   let next = 1;
@@ -50,9 +59,9 @@ channelContract('Telegram', async () => {
       message: { message_id: next, date: 1, chat: { id: 7, type: 'private' }, from: { id: 7 }, text },
     }),
     forged: [
-      { headers: {}, body: new Uint8Array() },
-      { headers: { 'x-telegram-bot-api-secret-token': '' }, body: new Uint8Array() },
-      { headers: { 'x-telegram-bot-api-secret-token': `${secret}x` }, body: new Uint8Array() },
+      posted({}),
+      posted({ 'x-telegram-bot-api-secret-token': '' }),
+      posted({ 'x-telegram-bot-api-secret-token': `${secret}x` }),
     ],
     sent: () => telegram.messages.map((message) => message.text),
     close: () => telegram.stop(),
@@ -70,9 +79,9 @@ describe('the Telegram adapter', () => {
   it('checks the secret of webhook calls', () => {
     const adapter = createTelegramAdapter(contextFor({ mode: 'webhook', webhook: { secret } }));
     const headers = { 'x-telegram-bot-api-secret-token': secret };
-    expect(adapter.verify({ headers, body: new Uint8Array() })).toBe(true);
+    expect(adapter.verify(posted(headers))).toBe(true);
     const polling = createTelegramAdapter(contextFor({ webhook: { secret } }));
-    expect(polling.verify({ headers, body: new Uint8Array() })).toBe(false);
+    expect(polling.verify(posted(headers))).toBe(false);
   });
 
   it('hands messages to whoever waits for them, and keeps its token out of errors', async () => {

@@ -1,6 +1,6 @@
 import { AppError, isJsonObject, withDeadline } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
@@ -11,6 +11,7 @@ import type {
   ParsedUpdate,
   RawWebhook,
 } from '../channel-adapter.ts';
+import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { parseTelegramUpdate, pressIdOf, type BotIdentity } from './parse-update.ts';
 import { isFatal, pollTelegram } from './poller.ts';
@@ -37,8 +38,12 @@ class TelegramAdapter implements ChannelAdapter {
     typingIntervalMs: 4000,
     threads: true,
     sendsPerSecond: 25,
+    buttons: true,
+    idempotentSend: false,
+    files: { mostBytesIn: 20_000_000, mostBytesOut: 50_000_000 },
   };
   readonly #context: ChannelAdapterContext;
+  readonly #definition: ChannelDefinitionOf<'telegram'>;
   readonly #api: TelegramApi;
   #egress: EgressClient | undefined;
   readonly #buffer = new MessageBuffer();
@@ -46,7 +51,8 @@ class TelegramAdapter implements ChannelAdapter {
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(context: ChannelAdapterContext) {
-    const { spec, metadata } = context.definition;
+    const definition = definitionOf(context.definition, 'telegram');
+    const { spec, metadata } = definition;
     const account = /^(\d+):\S+$/.exec(spec.token)?.[1];
     if (account === undefined) {
       throw new AppError(
@@ -61,6 +67,7 @@ class TelegramAdapter implements ChannelAdapter {
       );
     }
     this.#context = context;
+    this.#definition = definition;
     this.accountId = account;
     this.#api = createTelegramApi({
       egress: () => this.#connections(),
@@ -95,14 +102,14 @@ class TelegramAdapter implements ChannelAdapter {
   #connections(): EgressClient {
     this.#egress ??= this.#context.createEgress({
       allowPrivate: this.#context.allowPrivate,
-      hosts: [new URL(this.#context.definition.spec.apiBase).hostname],
+      hosts: [new URL(this.#definition.spec.apiBase).hostname],
       maxBodyBytes: maxAnswerBytes,
     });
     return this.#egress;
   }
 
   verify(raw: RawWebhook): boolean {
-    const { mode, webhook } = this.#context.definition.spec;
+    const { mode, webhook } = this.#definition.spec;
     return mode === 'webhook' && verifyTelegramSecret(raw, webhook?.secret);
   }
 
@@ -125,7 +132,7 @@ class TelegramAdapter implements ChannelAdapter {
 
   replyAddress(message: Message): ReplyAddress {
     return {
-      channel: this.#context.definition.metadata.name,
+      channel: this.#definition.metadata.name,
       platform: this.platform,
       accountId: this.accountId,
       chatId: message.channel_id,
@@ -150,7 +157,7 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   async send(channelId: string, text: string): Promise<void> {
-    const channel = this.#context.definition.metadata.name;
+    const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
     const deadline = withDeadline(this.#context.clock, 60_000, this.#running?.controller.signal);
     try {
@@ -197,11 +204,11 @@ class TelegramAdapter implements ChannelAdapter {
   async #run(signal: AbortSignal): Promise<void> {
     try {
       await this.#connect(signal);
-      if (this.#context.definition.spec.mode === 'webhook') {
+      if (this.#definition.spec.mode === 'webhook') {
         this.#context.onStatus('up');
         return;
       }
-      const { clock, state, logger, onStatus, definition } = this.#context;
+      const { clock, state, logger, onStatus } = this.#context;
       await pollTelegram(
         {
           clock,
@@ -210,7 +217,7 @@ class TelegramAdapter implements ChannelAdapter {
           onStatus,
           api: this.#api,
           botId: this.accountId,
-          pollTimeoutMs: definition.spec.pollTimeout,
+          pollTimeoutMs: this.#definition.spec.pollTimeout,
           accept: (update) => this.#accept(update),
         },
         signal,
@@ -243,7 +250,8 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   async #introduce(signal: AbortSignal): Promise<void> {
-    const { definition, commands, logger } = this.#context;
+    const { commands, logger } = this.#context;
+    const definition = this.#definition;
     const options = { signal, timeoutMs: callTimeoutMs };
     const me = await this.#api('getMe', {}, options);
     const username = isJsonObject(me) && typeof me['username'] === 'string' ? me['username'] : '';

@@ -8,6 +8,7 @@ import { events } from './0007-events.ts';
 import { ledger } from './0008-ledger.ts';
 import { usage } from './0009-usage.ts';
 import { responses } from './0010-responses.ts';
+import { conversation } from './0012-conversation.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -27,4 +28,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0008-ledger', statements: ledger },
   { name: '0009-usage', statements: usage },
   { name: '0010-responses', statements: responses },
+  { name: '0012-conversation', statements: conversation },
 ];

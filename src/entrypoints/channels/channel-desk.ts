@@ -1,0 +1,92 @@
+import { AppError, withDeadline, type Clock } from '../../base/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import type { Scope } from '../../protocol/index.ts';
+import type { ChannelHub, ChannelView } from './channel-hub.ts';
+import type { PendingPairing } from './pairing/pairing-manager.ts';
+import type { Pairing } from './pairing/pairing-store.ts';
+import { recentMessages, type ChannelMessage } from './recent-messages.ts';
+
+const testTimeoutMs = 30_000;
+
+/** What operators see of channels and do with them. Errors: `not_found` for a channel that does not run here. */
+export interface ChannelDesk {
+  list(): readonly ChannelView[];
+  messages(scope: Scope, channel: string, limit: number): Promise<readonly ChannelMessage[]>;
+  /** Says whether it is up, and sends a text where `to` names a chat. Errors of the platform are `upstream_error`. */
+  test(channel: string, to?: { readonly chatId: string; readonly text: string }): Promise<ChannelView>;
+  pairings(
+    scope: Scope,
+    channel: string,
+  ): Promise<{ readonly pending: readonly PendingPairing[]; readonly paired: readonly Pairing[] }>;
+  /** Lets in whoever was shown this code. */
+  approvePairing(scope: Scope, channel: string, code: string): Promise<Pairing>;
+  /** A code for a user to send by `/pair`. */
+  invite(scope: Scope, channel: string, userId: string, subject?: string): Promise<string>;
+  unpair(scope: Scope, channel: string, userId: string): Promise<void>;
+}
+
+/** The desk over the channels of this process. */
+export function createChannelDesk(deps: {
+  readonly hub: ChannelHub;
+  readonly storage: Storage;
+  readonly clock: Clock;
+}): ChannelDesk {
+  const { hub, storage, clock } = deps;
+  const { pairing } = hub;
+  const viewOf = (channel: string): ChannelView => {
+    const found = hub.list().find((one) => one.name === channel);
+    if (found === undefined) throw new AppError('not_found', `there is no channel "${channel}"`);
+    return found;
+  };
+  const userOf = (scope: Scope, channel: string, userId: string) => {
+    const { platform, accountId } = hub.adapter(channel);
+    return { tenant: scope.tenant, platform, accountId, userId };
+  };
+  return {
+    list: () => hub.list(),
+    async messages({ tenant }, channel, limit) {
+      viewOf(channel);
+      return recentMessages(storage, { tenant, channel, limit });
+    },
+    async test(channel, to) {
+      const view = viewOf(channel);
+      if (to === undefined) return view;
+      const adapter = hub.adapter(channel);
+      const address = {
+        channel,
+        platform: adapter.platform,
+        accountId: adapter.accountId,
+        chatId: to.chatId,
+      };
+      const deadline = withDeadline(clock, testTimeoutMs);
+      try {
+        for (const chunk of adapter.render(to.text))
+          await adapter.sendChunk(address, chunk, { signal: deadline.signal });
+      } finally {
+        deadline.clear();
+      }
+      return view;
+    },
+    async pairings({ tenant }, channel) {
+      viewOf(channel);
+      const { platform, accountId } = hub.adapter(channel);
+      const [pending, paired] = await Promise.all([
+        pairing.pending(tenant, channel),
+        pairing.list(tenant, { platform, accountId }),
+      ]);
+      return { pending, paired };
+    },
+    async approvePairing({ tenant, principal }, channel, code) {
+      viewOf(channel);
+      return pairing.approve(tenant, channel, code, principal);
+    },
+    async invite(scope, channel, userId, subject) {
+      viewOf(channel);
+      return pairing.generateCode({ ...userOf(scope, channel, userId), channel }, subject ?? null);
+    },
+    async unpair(scope, channel, userId) {
+      viewOf(channel);
+      await pairing.unpair(userOf(scope, channel, userId));
+    },
+  };
+}

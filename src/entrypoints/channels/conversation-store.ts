@@ -1,0 +1,163 @@
+import { sql } from 'kysely';
+import type { Clock } from '../../base/index.ts';
+import type { Storage } from '../../platform/storage/index.ts';
+import { defaultTenant, type ChannelDefinition, type Message } from '../../protocol/index.ts';
+
+/** What a conversation remembers beside its history. `null`: nothing chosen. */
+export interface ConversationState {
+  /** Names the present history; another one begins another. */
+  readonly generation?: string | null;
+  /** Chosen with `/agent`. */
+  readonly agent?: string | null;
+  /** Chosen with `/model`. */
+  readonly model?: string | null;
+  /** Messages of bots in a row. */
+  readonly botTurns?: number | null;
+}
+
+/** A conversation as it stands when a message of it arrives. */
+export interface Conversation {
+  readonly key: string;
+  readonly state: ConversationState;
+  /** Key of the session in the engine: account, chat, thread, and the present generation. */
+  readonly sessionKey: string;
+  /** Runs of it that are queued or executed. */
+  readonly activeRunIds: readonly string[];
+  /** Runs of it that wait for a person or a moment; they hold nothing up. */
+  readonly waitingRunIds: readonly string[];
+  /** Messages that wait for their turn. */
+  readonly waitingMessages: number;
+  /** This very message waits already. */
+  readonly isWaiting: boolean;
+}
+
+interface SessionRow {
+  updated_at: Date | null;
+  active: readonly string[] | null;
+  held: readonly string[] | null;
+  waiting: number;
+  known: boolean;
+}
+
+/** Conversations of one channel. */
+export class ConversationStore {
+  readonly #deps: { readonly storage: Storage; readonly clock: Clock };
+  readonly #spec: ChannelDefinition['spec'];
+  readonly #keyOf: (message: Message) => string;
+
+  constructor(
+    deps: { readonly storage: Storage; readonly clock: Clock },
+    spec: ChannelDefinition['spec'],
+    keyOf: (message: Message) => string,
+  ) {
+    this.#deps = deps;
+    this.#spec = spec;
+    this.#keyOf = keyOf;
+  }
+
+  /** The conversation of a message; one that rested for longer than `session.ttl` begins anew. */
+  async of(message: Message): Promise<Conversation> {
+    const key = this.#key(message);
+    const state = await this.#read(message, key);
+    const conversation = await this.#load(message, key, state);
+    const { ttl } = this.#spec.session;
+    const { session, ...present } = conversation;
+    const rested =
+      ttl !== undefined &&
+      session !== null &&
+      present.activeRunIds.length === 0 &&
+      present.waitingRunIds.length === 0 &&
+      present.waitingMessages === 0 &&
+      this.#deps.clock.now() - session.getTime() > ttl;
+    if (!rested) return present;
+    // The event's own key as name of the generation: taken in twice it changes nothing.
+    await this.change(message, { generation: message.dedupe_key });
+    const { session: _fresh, ...renewed } = await this.#load(message, key, {
+      ...state,
+      generation: message.dedupe_key,
+    });
+    return renewed;
+  }
+
+  /** Changes what the conversation remembers; other fields keep their values. */
+  async change(message: Message, change: ConversationState): Promise<void> {
+    await sql`
+      insert into channel_state as present (tenant, channel, account_id, key, value, updated_at)
+      values (${defaultTenant}, ${message.platform}, ${message.account_id}, ${stateKey(this.#key(message))},
+        ${JSON.stringify(change)}::jsonb, now())
+      on conflict (tenant, channel, account_id, key)
+        do update set value = present.value || excluded.value, updated_at = excluded.updated_at`.execute(
+      this.#deps.storage.db,
+    );
+  }
+
+  /** What the conversation of a message remembers. */
+  state(message: Message): Promise<ConversationState> {
+    return this.#read(message, this.#key(message));
+  }
+
+  /** Runs of a session that are queued or executed, oldest first. */
+  async activeRunIds(sessionKey: string): Promise<readonly string[]> {
+    const rows = await this.#deps.storage.db
+      .selectFrom('runs')
+      .innerJoin('sessions', 'sessions.id', 'runs.session_id')
+      .select('runs.id')
+      .where('sessions.tenant', '=', defaultTenant)
+      .where('sessions.key', '=', sessionKey)
+      .where('runs.status', 'in', ['queued', 'running'])
+      .where('runs.parent_run_id', 'is', null)
+      .orderBy('runs.created_at')
+      .execute();
+    return rows.map((row) => row.id);
+  }
+
+  #key(message: Message): string {
+    const { prefix } = this.#spec.session;
+    const key = this.#keyOf(message);
+    return prefix === undefined ? key : `${prefix}${key.slice(key.indexOf(':'))}`;
+  }
+
+  async #read(message: Message, key: string): Promise<ConversationState> {
+    const row = await this.#deps.storage.db
+      .selectFrom('channel_state')
+      .select('value')
+      .where('tenant', '=', defaultTenant)
+      .where('channel', '=', message.platform)
+      .where('account_id', '=', message.account_id)
+      .where('key', '=', stateKey(key))
+      .executeTakeFirst();
+    return (row?.value ?? {}) as ConversationState;
+  }
+
+  async #load(message: Message, key: string, state: ConversationState) {
+    const sessionKey = typeof state.generation === 'string' ? `${key}#${state.generation}` : key;
+    const { rows } = await sql<SessionRow>`
+      with s as (select id, updated_at from sessions where tenant = ${defaultTenant} and key = ${sessionKey}),
+      r as (
+        select runs.id, runs.status from runs join s on runs.session_id = s.id
+        where runs.status in ('queued', 'running', 'waiting') and runs.parent_run_id is null
+      )
+      select (select updated_at from s) as updated_at,
+        (select jsonb_agg(id order by id) from r where status <> 'waiting') as active,
+        (select jsonb_agg(id order by id) from r where status = 'waiting') as held,
+        (select count(*)::int from chat_messages where tenant = ${defaultTenant} and session_key = ${sessionKey}
+          and kind = 'waiting') as waiting,
+        exists(select from chat_messages where tenant = ${defaultTenant} and source = ${message.platform}
+          and dedupe_key = ${message.dedupe_key} and kind = 'waiting') as known`.execute(
+      this.#deps.storage.db,
+    );
+    const row = rows[0];
+    return {
+      key,
+      state,
+      sessionKey,
+      session: row?.updated_at === null || row?.updated_at === undefined ? null : new Date(row.updated_at),
+      activeRunIds: row?.active ?? [],
+      waitingRunIds: row?.held ?? [],
+      waitingMessages: row?.waiting ?? 0,
+      isWaiting: row?.known ?? false,
+    };
+  }
+}
+
+const stateKey = (key: string): string => `conversation:${key}`;

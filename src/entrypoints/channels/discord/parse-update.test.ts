@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { discordPayloads as payloads } from '../../../testing/discord-payloads.ts';
+import { parseDiscordUpdate } from './parse-update.ts';
+
+const context = {
+  applicationId: '900000000000000001',
+  botId: '900000000000000001',
+  nowMs: 1_795_000_000_000,
+  ownCommands: new Set(['help', 'approve', 'answer']),
+  parentOf: (id: string) => (id === '700000000000000009' ? '700000000000000001' : undefined),
+};
+const parse = (update: unknown) => parseDiscordUpdate(update, context);
+const messageOf = (update: unknown) => parse(update).message ?? { text: `ignored: ${parse(update).ignored}` };
+
+describe('reading what Discord sends', () => {
+  it.each([
+    ['command', payloads.command, { text: '/deploy env=prod force=true count=3', kind: 'command' }],
+    ['subcommand', payloads.subcommand, { text: '/role member add who=500000000000000009', kind: 'command' }],
+    ['file', payloads.fileCommand, { text: '/read file=report.pdf', attachments: [{ name: 'report.pdf' }] }],
+    ['menu', payloads.messageMenu, { text: '/Translate target=820000000000000001 \nGuten Tag' }],
+    ['button', payloads.button, { text: '/approve ABC123', kind: 'interaction' }],
+    ['select', payloads.select, { text: 'colour red blue', kind: 'interaction' }],
+    ['form', payloads.form, { text: 'feedback title=Good body=Very good', kind: 'interaction' }],
+    [
+      'private command',
+      payloads.privateCommand,
+      { text: '/help', chat_type: 'dm', user_name: 'Ada Lovelace' },
+    ],
+    [
+      'command in a thread',
+      payloads.threadCommand,
+      {
+        text: 'hello there',
+        kind: 'message',
+        channel_id: '700000000000000001',
+        thread_id: '700000000000000009',
+      },
+    ],
+    ['direct message', payloads.directMessage, { text: 'hello 👋', kind: 'message', chat_type: 'dm' }],
+    [
+      'mention',
+      payloads.groupMention,
+      {
+        text: 'ask @Bob about it',
+        mentions_bot: true,
+        user_name: 'Ada Lovelace',
+        attachments: [{ kind: 'image' }],
+      },
+    ],
+    ['reply', payloads.reply, { text: 'and then?', mentions_bot: true, reply_to: '1400000000000000018' }],
+  ])('%s', (_name, update, expected) => {
+    expect(messageOf(update)).toMatchObject({ account_id: context.applicationId, ...expected });
+  });
+
+  it('keeps the structure of a command in its metadata, and its token nowhere', () => {
+    const message = messageOf(payloads.subcommand);
+    expect(message).toMatchObject({
+      guild_id: '600000000000000001',
+      metadata: {
+        interaction: {
+          name: 'role',
+          subcommands: ['member', 'add'],
+          options: [{ path: ['member', 'add'], name: 'who', value: '500000000000000009' }],
+        },
+      },
+    });
+    expect(JSON.stringify(message)).not.toContain(payloads.subcommand.token);
+  });
+
+  it('writes the options of its own commands without their names', () => {
+    const data = {
+      name: 'answer',
+      options: [
+        { name: 'code', value: 'AB' },
+        { name: 'text', value: 'seven it is' },
+      ],
+    };
+    expect(messageOf({ ...payloads.command, data }).text).toBe('/answer AB seven it is');
+  });
+
+  it.each([
+    [payloads.ping, 'interaction without user'],
+    [payloads.autocomplete, 'not handled'],
+    [{ ...payloads.command, application_id: '1' }, 'another application'],
+    [
+      { ...payloads.directMessage, d: { ...payloads.directMessage.d, author: { id: '1', bot: true } } },
+      'from a bot',
+    ],
+    [{ ...payloads.directMessage, d: { ...payloads.directMessage.d, webhook_id: '1' } }, 'from a bot'],
+    [{ t: 'TYPING_START', d: {} }, 'not handled'],
+  ])('leaves out what is no message: %#', (update, reason) => {
+    expect(parse(update).ignored).toContain(reason);
+  });
+
+  it('starts nothing on what people did not write', () => {
+    const { d } = payloads.directMessage;
+    expect(messageOf({ ...d, type: 7 })).toMatchObject({ kind: 'status' });
+    expect(messageOf({ ...d, content: '', guild_id: '6' })).toMatchObject({ kind: 'status' });
+  });
+
+  it('survives every missing, null, huge or unknown field', () => {
+    const odd = [undefined, null, 0, -1, 1e308, '', 'x'.repeat(100_000), [], {}, [[[]]], true, { id: {} }];
+    let seen = 0;
+    const visit = (root: unknown, node: unknown): void => {
+      if (typeof node !== 'object' || node === null) return;
+      const object = node as Record<string, unknown>;
+      for (const key of Object.keys(object)) {
+        const before = object[key];
+        for (const value of odd) {
+          object[key] = value;
+          const { message, ignored } = parse(root);
+          expect(message?.dedupe_key ?? ignored).toEqual(expect.any(String));
+          if (message !== undefined) expect(Number.isNaN(Date.parse(message.timestamp))).toBe(false);
+          seen += 1;
+        }
+        object[key] = before;
+        visit(root, before);
+      }
+      object['field_of_next_year'] = { deep: [1] };
+      expect(() => parse(root)).not.toThrow();
+      delete object['field_of_next_year'];
+    };
+    for (const payload of Object.values(payloads)) {
+      const copy = structuredClone(payload) as unknown;
+      visit(copy, copy);
+    }
+    expect(seen).toBeGreaterThan(1000);
+  });
+});

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
+import type { Chunk, ChunkAction } from '../channel-adapter.ts';
+import type { DiscordApi } from './discord-api.ts';
+
+const sendTimeoutMs = 20_000;
+const callTimeoutMs = 5000;
+const suppressEmbeds = 4;
+const onlyForThePerson = 64;
+const mostButtonsInRow = 5;
+const longestLabel = 80;
+const longestCustomId = 100;
+const actionRow = 1;
+const button = { type: 2, primary: 1, secondary: 2 } as const;
+
+/** Sends one chunk into a channel or thread and returns the message's id. The same key within minutes: the same message. */
+export async function sendToChannel(
+  api: DiscordApi,
+  target: { readonly channelId: string; readonly replyToMessageId?: string | undefined },
+  chunk: Chunk,
+  options: { signal: AbortSignal; key?: string | undefined },
+): Promise<string> {
+  const { channelId, replyToMessageId: quoted } = target;
+  const sent = await api({
+    method: 'POST',
+    path: `/channels/${encodeURIComponent(channelId)}/messages`,
+    route: `sending to channel ${channelId}`,
+    body: {
+      ...messageBody(chunk),
+      ...(options.key === undefined ? {} : { nonce: nonceOf(options.key), enforce_nonce: true }),
+      ...(quoted === undefined
+        ? {}
+        : { message_reference: { message_id: quoted, fail_if_not_exists: false } }),
+    },
+    as: 'bot',
+    signal: options.signal,
+    timeoutMs: sendTimeoutMs,
+  });
+  return idOf(sent);
+}
+
+/** Shows "typing" for up to ten seconds. */
+export async function showTyping(api: DiscordApi, channelId: string, signal: AbortSignal): Promise<void> {
+  await api({
+    method: 'POST',
+    path: `/channels/${encodeURIComponent(channelId)}/typing`,
+    route: `typing in channel ${channelId}`,
+    as: 'bot',
+    signal,
+    timeoutMs: callTimeoutMs,
+  });
+}
+
+/** The channel of direct messages with a person. */
+export async function openDirectChannel(
+  api: DiscordApi,
+  userId: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const channel = await api({
+    method: 'POST',
+    path: '/users/@me/channels',
+    route: 'opening a direct channel',
+    body: { recipient_id: userId },
+    as: 'bot',
+    signal,
+    timeoutMs: callTimeoutMs,
+  });
+  return idOf(channel);
+}
+
+/** A chunk as Discord takes it: nobody is pinged, no page is previewed. */
+export function messageBody(chunk: Chunk, options: { ephemeral?: boolean } = {}): JsonObject {
+  return {
+    content: chunk.body,
+    allowed_mentions: { parse: [] },
+    flags: suppressEmbeds + (options.ephemeral === true ? onlyForThePerson : 0),
+    ...componentsOf(chunk.actions ?? []),
+  };
+}
+
+/** The id in an answer of Discord's. */
+export function idOf(answer: Json): string {
+  return isJsonObject(answer) && typeof answer['id'] === 'string' ? answer['id'] : '';
+}
+
+function componentsOf(actions: readonly ChunkAction[]): JsonObject {
+  const row = actions
+    .filter(({ command }) => command.length <= longestCustomId)
+    .slice(0, mostButtonsInRow)
+    .map(({ label, command }, index) => ({
+      type: button.type,
+      style: index === 0 ? button.primary : button.secondary,
+      label: label.slice(0, longestLabel),
+      custom_id: command,
+    }));
+  return row.length === 0 ? {} : { components: [{ type: actionRow, components: row }] };
+}
+
+/** Twenty-four characters; Discord takes up to twenty-five. */
+function nonceOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 24);
+}

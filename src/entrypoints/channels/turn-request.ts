@@ -1,0 +1,85 @@
+import type { Json } from '../../base/index.ts';
+import {
+  defaultTenant,
+  type AgentRequest,
+  type Message,
+  type ReplyAddress,
+  type RunTarget,
+  type Scope,
+} from '../../protocol/index.ts';
+
+/** What a turn is made of. */
+export interface Turn {
+  readonly channel: string;
+  /** Oldest first; at least one. */
+  readonly messages: readonly Message[];
+  /** Talk in the group that was not meant for the bot, oldest first. */
+  readonly context: readonly Message[];
+  readonly target: RunTarget;
+  /** Model that the conversation has chosen. */
+  readonly model: string | undefined;
+  /** The rule or default that named the target. */
+  readonly route: string;
+  readonly sessionKey: string;
+  readonly replyTo: ReplyAddress;
+}
+
+/** Who acts: the person on the platform, with nothing but the right to reach the target and to let it use its tools. */
+export function scopeOf(message: Message, kind: RunTarget['kind'] = 'agent'): Scope {
+  return {
+    tenant: defaultTenant,
+    principal: `${message.platform}:${message.account_id}:${message.user_id}`,
+    scopes: [`${kind}s:invoke`, 'tools:execute'],
+  };
+}
+
+/** The request of a turn. Its key is the one of its first message. */
+export function requestOfTurn(turn: Turn): AgentRequest {
+  const { messages, target } = turn;
+  const [first] = messages;
+  const last = messages.at(-1);
+  if (first === undefined || last === undefined) throw new TypeError('a turn without messages');
+  const attachments = messages.flatMap((message) => message.attachments);
+  const model = target.kind === 'agent' ? turn.model : undefined;
+  return {
+    source: last.platform,
+    target,
+    input: {
+      message: [...contextText(turn.context), ...messages.map(inputText)].join('\n'),
+      ...(model === undefined ? {} : { model }),
+    } satisfies Json,
+    sessionKey: turn.sessionKey,
+    dedupeKey: first.dedupe_key,
+    replyTo: turn.replyTo,
+    ...(attachments.length === 0 ? {} : { attachments }),
+    timeoutMs: null,
+    metadata: {
+      channel: turn.channel,
+      chat_type: last.chat_type,
+      user_id: last.user_id,
+      route: turn.route,
+      ...(last.user_name === undefined ? {} : { user_name: last.user_name }),
+      ...(last.message_id === undefined ? {} : { message_id: last.message_id }),
+      ...(messages.length === 1 ? {} : { collected: messages.length - 1 }),
+    },
+  };
+}
+
+function contextText(context: readonly Message[]): readonly string[] {
+  if (context.length === 0) return [];
+  return ['[Said in the group before, not to you:', ...context.map((message) => inputText(message)), ']'];
+}
+
+/** What the agent reads. In a group the sender is named; a file that came along is visible as a placeholder. */
+function inputText(message: Message): string {
+  const files = message.attachments.map(
+    (file) => `[${file.name ?? file.kind} attached; its content is not available]`,
+  );
+  const text = [message.text, ...files].join('\n');
+  if (message.chat_type === 'dm') return text;
+  const name = (message.user_name ?? '')
+    .replaceAll(/[\p{C}\s:[\]]+/gu, ' ')
+    .trim()
+    .slice(0, 64);
+  return `${name === '' ? `user ${message.user_id}` : name}: ${text}`;
+}

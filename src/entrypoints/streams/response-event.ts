@@ -1,0 +1,84 @@
+import { isJsonObject, type JsonObject } from '../../base/index.ts';
+import type { AgentResponse, AgentResponseEvent } from '../../protocol/index.ts';
+import type { ReadRequest } from './read-request.ts';
+
+/** A response as the streams carry it, with the headers that FastStream matches it by. */
+export function toResponseEvent(
+  response: AgentResponse,
+  at: string,
+): { readonly event: AgentResponseEvent; readonly correlationId: string } {
+  const asked = objectOf(response.metadata['event']);
+  const output = objectOf(response.output);
+  const object = output['object'];
+  const agent = textOf(asked['target']);
+  const hasFailed = response.status !== 'completed';
+  const requestId = textOf(asked['id']);
+  return {
+    correlationId: textOf(asked['correlation_id']) || requestId,
+    event: {
+      id: response.id,
+      request_id: requestId,
+      timestamp: at,
+      content: response.text,
+      content_type: hasFailed ? 'error' : isJsonObject(object) ? 'structured' : 'text',
+      structured_data: isJsonObject(object) ? (object as Record<string, never>) : null,
+      status: response.status,
+      error_message: response.error?.message ?? null,
+      agent_id: agent,
+      agent_name: agent,
+      execution_time_ms: Math.max(0, Math.round(response.executionTimeMs)),
+      tokens_used: response.usage.inputTokens + response.usage.outputTokens,
+      images: textsOf(output['images']),
+      files: recordsOf(output['files']),
+      metadata: {
+        ...(objectOf(asked['metadata']) as Record<string, never>),
+        run_id: response.runId,
+        ...(response.sessionId === null ? {} : { session: response.sessionId }),
+        ...(response.error === null ? {} : { error_code: response.error.code }),
+      },
+    },
+  };
+}
+
+/** What a producer is told of a request that will never be run. The same request, the same id. */
+export function refusalEvent({ event, id }: ReadRequest, reason: string, at: string): AgentResponseEvent {
+  const target = event.agent_id ?? event.team_id ?? event.workflow_id ?? '';
+  return {
+    id: `refused:${id}`,
+    request_id: id,
+    timestamp: at,
+    content: '',
+    content_type: 'error',
+    structured_data: null,
+    status: 'error',
+    error_message: reason,
+    agent_id: target,
+    agent_name: target,
+    execution_time_ms: 0,
+    tokens_used: null,
+    images: [],
+    files: [],
+    metadata: event.metadata as Record<string, never>,
+  };
+}
+
+const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
+
+function textsOf(value: unknown): string[] {
+  return listOf(value).filter((item): item is string => typeof item === 'string');
+}
+
+function recordsOf(value: unknown): Record<string, string>[] {
+  return listOf(value)
+    .filter((item) => isJsonObject(item))
+    .map((item) =>
+      Object.fromEntries(
+        Object.entries(item).map(([key, inner]) => [
+          key,
+          typeof inner === 'string' ? inner : JSON.stringify(inner ?? null),
+        ]),
+      ),
+    );
+}

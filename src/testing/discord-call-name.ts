@@ -1,0 +1,7 @@
+/** A path with its ids and tokens taken out. */
+export function discordCallName(path: string): string {
+  return (path.split('?')[0] ?? '')
+    .replace(/^\/webhooks\/[^/]+\/[^/]+/, '/webhooks/:id/:token')
+    .replace(/^\/interactions\/[^/]+\/[^/]+/, '/interactions/:id/:token')
+    .replace(/^\/(channels|applications)\/\d+/, '/$1/:id');
+}

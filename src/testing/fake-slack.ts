@@ -1,0 +1,380 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { acceptWebSockets, type FakeSocket } from './fake-web-socket-server.ts';
+import {
+  signedSlackHeaders,
+  slackEvent,
+  slackMessageEvents,
+  type SlackUserMessage,
+} from './slack-payloads.ts';
+import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
+
+/** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
+export type SlackFault =
+  | { readonly kind: 'rate-limit'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'error'; readonly error: string; readonly status?: number }
+  | { readonly kind: 'slow'; readonly delayMs: number }
+  | { readonly kind: 'cut-before' }
+  | { readonly kind: 'cut-after' };
+
+interface Call {
+  readonly method: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** An envelope or form on its way to the app. */
+interface Outgoing {
+  readonly kind: 'events_api' | 'slash_commands' | 'interactive';
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/** What the app answered to one delivery. `status` 0: nothing in time. */
+export interface SlackDelivery {
+  readonly kind: Outgoing['kind'];
+  readonly attempt: number;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Slack on loopback for one app: give `apiBase` and the tokens to a channel, let people write, read what was posted. */
+export class FakeSlack {
+  readonly botToken = 'xoxb-1111-2222-fake-bot-token';
+  readonly appToken = 'xapp-1-A1-3333-fake-app-token';
+  readonly signingSecret = 'fake-signing-secret';
+  readonly teamId = 'T1';
+  readonly appId = 'A1';
+  readonly botUserId = 'UBOT';
+  readonly botId = 'BBOT';
+  readonly calls: Call[] = [];
+  readonly messages: SentSlackMessage[] = [];
+  readonly deliveries: SlackDelivery[] = [];
+  /** Where events are posted; without it they go to the sockets. */
+  eventsUrl: string | undefined;
+  /** Waits before the repetitions of an event that was not acknowledged. */
+  retryDelaysMs: readonly number[] = [0, 60_000, 300_000];
+  /** How long an acknowledgement may take. */
+  ackTimeoutMs = 3000;
+  /** Whether a message with a `client_msg_id` that is known is posted once. */
+  knowsMessageIds = true;
+  readonly #server: Server;
+  readonly #sockets = new Set<FakeSocket>();
+  readonly #acks = new Map<string, (payload: unknown) => void>();
+  readonly #faults = new Map<string, SlackFault[]>();
+  readonly #watchers = new Set<() => void>();
+  readonly #stopped = new AbortController();
+  #next = 1;
+
+  private constructor() {
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    acceptWebSockets(this.#server, (socket) => this.#greet(socket));
+  }
+
+  static async start(): Promise<FakeSlack> {
+    const fake = new FakeSlack();
+    await new Promise<void>((resolve) => {
+      fake.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return fake;
+  }
+
+  /** Address for `spec.apiBase`. */
+  get apiBase(): string {
+    return `http://${this.#host}/api`;
+  }
+
+  get #host(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Open sessions of Socket Mode. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.cutSockets();
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  /** Somebody writes. Returns the message's `ts`; resolves when Slack is done with its events. */
+  async userSays(message: SlackUserMessage): Promise<string> {
+    const ts = this.nextTs();
+    const events = slackMessageEvents(this, ts, message);
+    await Promise.all(events.map((event) => this.sendEvent(event)));
+    return ts;
+  }
+
+  /** Any event; its envelope is added. */
+  sendEvent(event: Readonly<Record<string, unknown>>, eventId = `Ev${this.#next++}`): Promise<SlackDelivery> {
+    return this.deliver({ kind: 'events_api', payload: slackEvent(this, eventId, event) });
+  }
+
+  /** Somebody sends a slash command. */
+  userCommands(options: { channel: string; user?: string; command?: string; text?: string }) {
+    const { channel, user = 'U7', command = '/agent33', text = '' } = options;
+    const payload = {
+      token: 'outdated-verification-token',
+      team_id: this.teamId,
+      team_domain: 'fake',
+      channel_id: channel,
+      channel_name: channel.startsWith('D') ? 'directmessage' : 'general',
+      user_id: user,
+      user_name: `name of ${user}`,
+      command,
+      text,
+      api_app_id: this.appId,
+      is_enterprise_install: 'false',
+      response_url: `http://${this.#host}/response/${this.#next}`,
+      trigger_id: `trigger.${this.#next++}`,
+    };
+    return this.deliver({ kind: 'slash_commands', payload });
+  }
+
+  /** Somebody presses a button below a message of the bot. */
+  userPresses(message: SentSlackMessage, button: string, user: string): Promise<SlackDelivery> {
+    const pressed = message.buttons.find((one) => one.text === button);
+    if (pressed === undefined) throw new Error(`there is no button "${button}" below message ${message.ts}`);
+    const thread = message.threadTs === undefined ? {} : { thread_ts: message.threadTs };
+    const payload = {
+      type: 'block_actions',
+      user: { id: user, username: `name of ${user}`, team_id: this.teamId },
+      api_app_id: this.appId,
+      token: 'outdated-verification-token',
+      container: { type: 'message', message_ts: message.ts, channel_id: message.channel, ...thread },
+      trigger_id: `trigger.${this.#next++}`,
+      team: { id: this.teamId, domain: 'fake' },
+      channel: { id: message.channel, name: message.channel.startsWith('D') ? 'directmessage' : 'general' },
+      message: { type: 'message', ts: message.ts, ...thread },
+      actions: [
+        { action_id: pressed.actionId, type: 'button', value: pressed.value, action_ts: this.nextTs() },
+      ],
+    };
+    return this.deliver({ kind: 'interactive', payload });
+  }
+
+  /** Delivers until the app acknowledges, with Slack's repetitions for events. Returns the last answer. */
+  async deliver(outgoing: Outgoing): Promise<SlackDelivery> {
+    const waits = outgoing.kind === 'events_api' ? this.retryDelaysMs : [];
+    for (let attempt = 0; ; attempt += 1) {
+      const delivery = await this.deliverOnce(outgoing, attempt);
+      const wait = waits[attempt];
+      if (delivery.status === 200 || wait === undefined || this.#stopped.signal.aborted) return delivery;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        this.#stopped.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  async deliverOnce(outgoing: Outgoing, attempt = 0): Promise<SlackDelivery> {
+    const answer = await (this.eventsUrl === undefined
+      ? this.#overSocket(outgoing, attempt)
+      : this.#overHttp(this.eventsUrl, outgoing, attempt));
+    const delivery = { kind: outgoing.kind, attempt, ...answer };
+    this.deliveries.push(delivery);
+    this.#look();
+    return delivery;
+  }
+
+  /** Asks every session to be replaced, or tells that Socket Mode is switched off. */
+  askToLeave(reason: 'warning' | 'refresh_requested' | 'link_disabled'): void {
+    for (const socket of this.#sockets) socket.send(JSON.stringify({ type: 'disconnect', reason }));
+  }
+
+  /** Pings every session, as Slack does every few seconds. */
+  pingSockets(): void {
+    for (const socket of this.#sockets) socket.ping();
+  }
+
+  /** Breaks every session without a goodbye. */
+  cutSockets(): void {
+    for (const socket of this.#sockets) socket.cut();
+  }
+
+  /** The next calls of a method meet these faults, one each. */
+  failNext(method: string, ...faults: readonly SlackFault[]): void {
+    this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
+  }
+
+  callsOf(method: string): readonly Call[] {
+    return this.calls.filter((call) => call.method === method);
+  }
+
+  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
+  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly SentSlackMessage[]> {
+    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
+    return this.messages;
+  }
+
+  /** Looks at each call whether the condition holds now. */
+  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+      };
+      const look = (): void => {
+        if (!condition()) return;
+        finish();
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        finish();
+        const seen = this.calls.map((call) => call.method).join(', ');
+        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
+      }, timeoutMs);
+      this.#watchers.add(look);
+    });
+  }
+
+  nextTs(): string {
+    return `1767225600.${String(this.#next++).padStart(6, '0')}`;
+  }
+
+  #look(): void {
+    for (const look of this.#watchers) look();
+  }
+
+  #greet(socket: FakeSocket): void {
+    this.#sockets.add(socket);
+    socket.onClose = () => {
+      this.#sockets.delete(socket);
+      this.#look();
+    };
+    socket.onMessage = (text) => {
+      const { envelope_id: id, payload } = JSON.parse(text) as { envelope_id?: string; payload?: unknown };
+      this.#acks.get(id ?? '')?.(payload);
+    };
+    const connectionInfo = { app_id: this.appId };
+    socket.send(
+      JSON.stringify({ type: 'hello', num_connections: this.#sockets.size, connection_info: connectionInfo }),
+    );
+    this.#look();
+  }
+
+  /** One of the open sessions gets it, as in Slack at random; here the youngest. */
+  #overSocket({ kind, payload }: Outgoing, attempt: number): Promise<{ status: number; body: string }> {
+    const socket = [...this.#sockets].at(-1);
+    if (socket === undefined) return Promise.resolve({ status: 0, body: '' });
+    const id = `envelope-${this.#next++}`;
+    return new Promise((resolve) => {
+      const finish = (answer: { status: number; body: string }): void => {
+        clearTimeout(timer);
+        this.#acks.delete(id);
+        resolve(answer);
+      };
+      const timer = setTimeout(() => finish({ status: 0, body: '' }), this.ackTimeoutMs);
+      this.#acks.set(id, (given) => finish({ status: 200, body: JSON.stringify(given) ?? '' }));
+      const retry = { retry_attempt: attempt, retry_reason: attempt === 0 ? '' : 'timeout' };
+      const accepts = { accepts_response_payload: kind !== 'events_api' };
+      socket.send(JSON.stringify({ type: kind, envelope_id: id, payload, ...accepts, ...retry }));
+    });
+  }
+
+  async #overHttp(
+    url: string,
+    { kind, payload }: Outgoing,
+    attempt: number,
+  ): Promise<{ status: number; body: string }> {
+    const isJson = kind === 'events_api';
+    const fields = kind === 'interactive' ? { payload: JSON.stringify(payload) } : payload;
+    const body = isJson
+      ? JSON.stringify(payload)
+      : new URLSearchParams(fields as Record<string, string>).toString();
+    const contentType = isJson ? 'application/json' : 'application/x-www-form-urlencoded';
+    const retry = { 'x-slack-retry-num': String(attempt), 'x-slack-retry-reason': 'http_timeout' };
+    const headers = signedSlackHeaders(this.signingSecret, body, { nowMs: Date.now(), contentType });
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { ...headers, ...(attempt === 0 ? {} : retry) },
+        body,
+        signal: AbortSignal.any([AbortSignal.timeout(this.ackTimeoutMs), this.#stopped.signal]),
+      });
+      return { status: response.status, body: await response.text() };
+    } catch {
+      return { status: 0, body: '' };
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = (request.url ?? '').replace(/^\/api\//, '');
+    const parameters = await readJson(request);
+    const wanted = method === 'apps.connections.open' ? this.appToken : this.botToken;
+    if (request.headers.authorization !== `Bearer ${wanted}`) {
+      reply(response, { error: 'invalid_auth' });
+      return;
+    }
+    this.calls.push({ method, parameters });
+    const fault = this.#faults.get(method)?.shift();
+    if (fault?.kind === 'cut-before') request.socket.destroy();
+    else if (fault?.kind === 'error') reply(response, fault);
+    else if (fault?.kind === 'rate-limit') {
+      reply(response, { error: 'ratelimited', status: 429, retryAfter: fault.retryAfterSeconds });
+    } else {
+      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+      const answer = this.#answer(method, parameters);
+      if (fault?.kind === 'cut-after') request.socket.destroy();
+      else reply(response, answer);
+    }
+    this.#look();
+  }
+
+  #answer(method: string, parameters: Call['parameters']): Answer {
+    switch (method) {
+      case 'auth.test':
+        return { result: { team_id: this.teamId, user_id: this.botUserId, bot_id: this.botId } };
+      case 'apps.connections.open':
+        return { result: { url: `ws://${this.#host}/link?ticket=${this.#next++}` } };
+      case 'chat.postMessage':
+        return this.#post(parameters);
+      case 'assistant.threads.setStatus':
+        return { result: {} };
+      default:
+        return { error: 'unknown_method' };
+    }
+  }
+
+  #post(parameters: Call['parameters']): Answer {
+    const post = readSlackPost(parameters);
+    if ('error' in post) return post;
+    const { clientMessageId } = post;
+    const earlier =
+      this.knowsMessageIds && clientMessageId !== undefined
+        ? this.messages.find((message) => message.clientMessageId === clientMessageId)
+        : undefined;
+    const message = earlier ?? { ts: this.nextTs(), ...post };
+    if (earlier === undefined) this.messages.push(message);
+    return { result: { channel: message.channel, ts: message.ts } };
+  }
+}
+
+type Answer =
+  | { readonly result: object }
+  | { readonly error: string; readonly status?: number; readonly retryAfter?: number };
+
+async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const text = Buffer.concat(parts).toString('utf8');
+  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
+function reply(response: ServerResponse, answer: Answer): void {
+  if (response.destroyed) return;
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if ('error' in answer && answer.retryAfter !== undefined)
+    headers['retry-after'] = String(answer.retryAfter);
+  response.writeHead('error' in answer ? (answer.status ?? 200) : 200, headers);
+  response.end(
+    JSON.stringify('error' in answer ? { ok: false, error: answer.error } : { ok: true, ...answer.result }),
+  );
+}
