@@ -63,14 +63,27 @@ function read(stream: boolean, body: string): Pick<ClientAnswer, 'text' | 'error
   return { text, error, finished };
 }
 
-const timeouts = '{ connect: 500ms, firstToken: 700ms, idle: 700ms, total: 3s }';
+/** Short, for upstreams that fall silent on purpose. */
+const impatient = '{ firstToken: 2s, idle: 2s, total: 20s }';
+/** For those that are only slow because the machine is busy. */
+export const patient = '{ firstToken: 30s, idle: 30s, total: 60s }';
 
 /** Starts upstreams and a server in front of them. */
 export async function openChaosGround(
   names: readonly string[],
-  options: { readonly kind?: 'openai' | 'ollama'; readonly models?: string; readonly router?: string } = {},
+  options: {
+    readonly kind?: 'openai' | 'ollama';
+    readonly models?: string;
+    readonly router?: string;
+    readonly timeouts?: string;
+  } = {},
 ): Promise<ChaosGround> {
-  const { kind = 'openai', models = '', router = 'retries: 3, cooldown: 300ms' } = options;
+  const {
+    kind = 'openai',
+    models = '',
+    router = 'retries: 3, cooldown: 300ms',
+    timeouts = impatient,
+  } = options;
   const upstreams = await Promise.all(names.map((name) => ChaosUpstream.start(name, kind)));
   const file = (shown: readonly string[]): string =>
     [
