@@ -88,8 +88,8 @@ describe.skipIf(!possible)('agent:requests (skipped without PostgreSQL and redis
       'the body is no JSON',
       'the body is no UTF-8 text',
       expect.stringContaining('source'),
-      expect.stringContaining('reply_stream'),
       expect.stringContaining('missing'),
+      expect.stringContaining('reply_stream'),
     ]);
     await vi.waitUntil(async () => (await ground.acknowledged()) === 6);
   });
