@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { postgresAvailable } from '../../../src/testing/test-database.ts';
-import { encodings, entryFields } from './faststream-producer.ts';
+import { encodings, entryFields } from '../../../src/testing/faststream-entry.ts';
 import { redisServerAvailable } from './own-redis.ts';
 import { requestEvent, StreamGround } from './stream-ground.ts';
 

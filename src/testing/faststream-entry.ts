@@ -10,19 +10,13 @@ export function entryFields(
   headers: Readonly<Record<string, string>> = {},
 ): (string | Buffer)[] {
   const body = JSON.stringify(event);
-  switch (encoding) {
-    case 'binary':
-      return ['__data__', binary(body, headers)];
-    case 'json':
-      return ['__data__', JSON.stringify({ data: body, headers })];
-    case 'raw':
-      return ['__data__', body];
-    case 'fields':
-      return Object.entries(event).flatMap(([name, value]) => [
-        name,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]);
-  }
+  if (encoding === 'binary') return ['__data__', binary(body, headers)];
+  if (encoding === 'json') return ['__data__', JSON.stringify({ data: body, headers })];
+  if (encoding === 'raw') return ['__data__', body];
+  return Object.entries(event).flatMap(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
 }
 
 function binary(body: string, headers: Readonly<Record<string, string>>): Buffer {
@@ -37,7 +31,8 @@ function binary(body: string, headers: Readonly<Record<string, string>>): Buffer
     return bytes;
   };
   // Python counts characters.
-  const text = (value: string): Buffer => Buffer.concat([short([...value].length), Buffer.from(value)]);
+  const text = (value: string): Buffer =>
+    Buffer.concat([short(Array.from(value).length), Buffer.from(value)]);
   const pairs = Buffer.concat(Object.entries(headers).flatMap(([key, value]) => [text(key), text(value)]));
   const identity = Buffer.from([0x89, 0x42, 0x49, 0x4e, 0x0d, 0x0a, 0x1a, 0x0a]);
   const headersStart = identity.length + 2 + 8;
