@@ -96,7 +96,7 @@ export class RedisStreamSource implements StreamSource {
   /** Takes over what other readers left; true when there was something. The next read counts it as an attempt. */
   async #claim(signal: AbortSignal): Promise<boolean> {
     const { redis, clock, key, group, consumer, options } = this.#parts;
-    const idleMs = (options.claimAfterMs ?? defaultClaimAfterMs);
+    const idleMs = options.sole === true ? 0 : (options.claimAfterMs ?? defaultClaimAfterMs);
     this.#lastClaim = clock.now();
     let any = false;
     for (let cursor: RedisReply = beginning; ;) {
