@@ -27,7 +27,7 @@ export class FakeChannels implements Operations {
     pairedAt: string;
   }[] = [];
 
-  list() {
+  list(): ReturnType<Operations['list']> {
     return [telegram];
   }
 
@@ -46,7 +46,7 @@ export class FakeChannels implements Operations {
     return Promise.resolve([message].slice(0, limit));
   }
 
-  async test(channel: string, to?: { chatId: string; text: string }) {
+  async test(channel: string, to?: { chatId: string; text: string }): ReturnType<Operations['test']> {
     this.#known(channel);
     if (to !== undefined) this.sent.push(to);
     return Promise.resolve(telegram);
