@@ -35,7 +35,14 @@ describe.skipIf(!redisServerAvailable())('what Redis keeps (skipped without redi
     expect(await entries('s')).toBe(300);
     // Read, of which one is not acknowledged: that one and all behind it stay.
     const reply = (await redis.client.call('XREADGROUP', [
-      ...['GROUP', 'slow', 'c', 'COUNT', '300', 'STREAMS', 's', '>'],
+      'GROUP',
+      'slow',
+      'c',
+      'COUNT',
+      '300',
+      'STREAMS',
+      's',
+      '>',
     ])) as [string, [string][]];
     const ids = reply[1].map(([id]) => id);
     await redis.client.xack('s', 'slow', ...ids.filter((_id, index) => index !== 150));
