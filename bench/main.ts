@@ -11,6 +11,7 @@ import { measureRouterPick } from './router-pick.ts';
 import { measureStart } from './start.ts';
 import { measureStep } from './step.ts';
 import { measureTakeOver } from './take-over.ts';
+import { measureStreams } from './streams.ts';
 import { measureWaiting } from './waiting.ts';
 import { measureWake } from './wake.ts';
 import { measureWorkflow } from './workflow.ts';
@@ -31,6 +32,7 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   gateway: measureGateway,
   ledger: measureLedger,
   'router-pick': measureRouterPick,
+  streams: measureStreams,
 };
 
 const asked = process.argv.slice(2);

@@ -145,7 +145,7 @@ async function writeRuns(
     with input as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(place int, tenant text,
         principal text, scopes jsonb, run_id text, request_id text,
-        job_id text, source text, dedupe_key text, digest text, request jsonb, session_key text, session_id text,
+        job_id uuid, source text, dedupe_key text, digest text, request jsonb, session_key text, session_id text,
         kind text, name text, hash text, input jsonb, reply_to jsonb, metadata jsonb, deadline timestamptz)
     ), accepted as (
       insert into inbox (id, tenant, source, dedupe_key, digest, request, run_id, received_at)

@@ -14,6 +14,8 @@ export interface ReadRequest {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const mostIssues = 5;
+/** Escapes that may stand for characters which no database takes: NUL, and halves of pairs. */
+const unstorable = /\\u(?:0000|d[89a-f])/i;
 
 /** Error: `invalid_request` with the reason for people, for an entry that can never be a request. */
 export function readRequest(entry: StreamEntry): ReadRequest {
@@ -40,7 +42,17 @@ function bodyOf({ body }: StreamEntry): Json {
   }
   const value = tryParseJson(text);
   if (value === undefined) throw new AppError('invalid_request', 'the body is no JSON');
-  return value;
+  return unstorable.test(text) ? storable(value) : value;
+}
+
+/** The same without NUL, and with a mark in place of half a character. */
+function storable(value: Json): Json {
+  if (typeof value === 'string') return value.replaceAll('\0', '').toWellFormed();
+  if (Array.isArray(value)) return (value as readonly Json[]).map(storable);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [storable(key) as string, storable(inner ?? null)]),
+  );
 }
 
 /** Fields written one by one, without an envelope, are all text: lists and objects come as JSON. */
@@ -54,6 +66,7 @@ function parseEvent(value: Json): AgentRequestEvent {
 }
 
 const structured = ['attachments', 'session_state', 'metadata'] as const;
+const optional = ['agent_id', 'team_id', 'workflow_id', 'session_id', 'reply_stream', 'user_name'] as const;
 
 function withParsedFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const read: Record<string, unknown> = { ...fields };
@@ -61,5 +74,6 @@ function withParsedFields(fields: Readonly<Record<string, unknown>>): Record<str
     const text = read[name];
     if (typeof text === 'string') read[name] = text === '' ? undefined : (tryParseJson(text) ?? text);
   }
+  for (const name of optional) if (read[name] === 'null' || read[name] === 'None') read[name] = undefined;
   return read;
 }

@@ -16,8 +16,9 @@ const group = 'agent33';
 const leaseMs = 15_000;
 const renewMs = 5000;
 const batch = 500;
-/** A request takes no process down by being written; so many restarts in a row are an outage. */
-const maxAttempts = 50;
+const maxAttempts = 10;
+/** A request takes no process down by being written; restarts in a row are an outage. */
+const maxDeliveries = 100;
 const keepMs = 3_600_000;
 const lease = {
   tenant: defaultTenant,
@@ -93,6 +94,7 @@ export class RequestReader implements Service {
         sole: true,
         batch,
         maxAttempts,
+        maxDeliveries,
         keepMs,
         deadLetters: agentStreams.dead,
         onDeadLetter: () => metrics.streamRequests.inc({ outcome: 'dead' }),

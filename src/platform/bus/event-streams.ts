@@ -36,6 +36,8 @@ export interface ConsumeOptions {
   readonly batch?: number;
   /** Tries of an entry before it goes to the dead letters (default 5). An error that is `retryable` counts as no try. */
   readonly maxAttempts?: number;
+  /** Times that an entry may be handed to processes that never finish it, before it is given up (default `maxAttempts`). */
+  readonly maxDeliveries?: number;
   /** Stream for what was given up; `<stream>:dead` when left out. */
   readonly deadLetters?: string;
   /**

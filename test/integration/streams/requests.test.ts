@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { postgresAvailable } from '../../../src/testing/test-database.ts';
-import { encodings, entryFields } from './faststream-producer.ts';
+import { encodings, entryFields } from '../../../src/testing/faststream-entry.ts';
 import { redisServerAvailable } from './own-redis.ts';
 import { requestEvent, StreamGround } from './stream-ground.ts';
 
@@ -88,8 +88,8 @@ describe.skipIf(!possible)('agent:requests (skipped without PostgreSQL and redis
       'the body is no JSON',
       'the body is no UTF-8 text',
       expect.stringContaining('source'),
-      expect.stringContaining('reply_stream'),
       expect.stringContaining('missing'),
+      expect.stringContaining('reply_stream'),
     ]);
     await vi.waitUntil(async () => (await ground.acknowledged()) === 6);
   });

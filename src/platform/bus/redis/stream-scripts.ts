@@ -2,7 +2,7 @@ import { defineScript } from '../../redis/index.ts';
 
 /**
  * Deletes from a stream what every group has acknowledged, is older than ARGV[1] ms and is not among the newest ARGV[2].
- * Without a group nothing is known to be read, and nothing is deleted. Returns the number of entries.
+ * Without a group nothing is known to be read, and only that number counts. Returns how many it deleted.
  */
 export const trimStream = defineScript(`
 local function parts(id)
@@ -32,7 +32,10 @@ local length = redis.call('XLEN', KEYS[1])
 local keep = tonumber(ARGV[2])
 if length <= keep then return 0 end
 local edge = needed_from()
-if edge == nil then return 0 end
+if edge == nil then
+  if keep == 0 then return 0 end
+  return redis.call('XTRIM', KEYS[1], 'MAXLEN', keep)
+end
 local now = redis.call('TIME')
 local oldest = string.format('%.0f-0', now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[1]))
 if before(oldest, edge) then edge = oldest end

@@ -29,6 +29,7 @@ export interface StreamReaderDeps {
 export class StreamReader implements StreamConsumer {
   readonly #deps: StreamReaderDeps;
   readonly #maxAttempts: number;
+  readonly #maxDeliveries: number;
   /** Ends waits and reads; `#working` also what the handler does. */
   readonly #stopping = new AbortController();
   readonly #working = new AbortController();
@@ -38,6 +39,7 @@ export class StreamReader implements StreamConsumer {
   constructor(deps: StreamReaderDeps) {
     this.#deps = deps;
     this.#maxAttempts = deps.options.maxAttempts ?? defaultAttempts;
+    this.#maxDeliveries = deps.options.maxDeliveries ?? this.#maxAttempts;
     this.#ended = this.#run();
   }
 
@@ -89,7 +91,7 @@ export class StreamReader implements StreamConsumer {
     });
     try {
       // Whoever ended its process so often gets no further one.
-      for (const run of runsOf(entries, ({ attempt }) => attempt > this.#maxAttempts)) {
+      for (const run of runsOf(entries, ({ attempt }) => attempt > this.#maxDeliveries)) {
         if (run.matches) {
           for (const entry of run.entries)
             await this.#giveUp(entry, `it was handed over ${entry.attempt - 1} times and never finished`);
@@ -124,7 +126,7 @@ export class StreamReader implements StreamConsumer {
       }
       const [entry] = batch;
       if (!passes) tries += 1;
-      if (entry !== undefined && !passes && entry.attempt + tries > this.#maxAttempts) {
+      if (entry !== undefined && !passes && tries >= this.#maxAttempts) {
         await this.#giveUp(entry, error.message);
         return;
       }

@@ -10,20 +10,13 @@ export function entryFields(
   headers: Readonly<Record<string, string>> = {},
 ): (string | Buffer)[] {
   const body = JSON.stringify(event);
-  switch (encoding) {
-    case 'binary':
-      return ['__data__', binary(body, headers)];
-    case 'json':
-      return ['__data__', JSON.stringify({ data: body, headers })];
-    case 'raw':
-      return ['__data__', body];
-    case 'fields':
-    default:
-      return Object.entries(event).flatMap(([name, value]) => [
-        name,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]);
-  }
+  if (encoding === 'binary') return ['__data__', binary(body, headers)];
+  if (encoding === 'json') return ['__data__', JSON.stringify({ data: body, headers })];
+  if (encoding === 'raw') return ['__data__', body];
+  return Object.entries(event).flatMap(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
 }
 
 function binary(body: string, headers: Readonly<Record<string, string>>): Buffer {
