@@ -199,7 +199,7 @@ it('whatever goes wrong at random, each call ends well or with an error, once, i
     () => ({ kind: 'pieces', size: 1 + Math.floor(random() * 60) }),
   ];
   for (const upstream of ground.upstreams)
-    upstream.fault = () => (random() < 0.35 ? mix[Math.floor(random() * mix.length)]?.() : undefined);
+    upstream.fault = () => (random() < 0.15 ? mix[Math.floor(random() * mix.length)]?.() : undefined);
   const answers = await inParallel(500, 24, (index) => ground.ask(`q${index}`, { stream: index % 2 === 0 }));
   expectOnceEach(answers);
   for (const { status, finished, error } of answers) {
