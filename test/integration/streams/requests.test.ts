@@ -58,7 +58,8 @@ describe.skipIf(!possible)('agent:requests (skipped without PostgreSQL and redis
     await add('last');
     await ground.untilAnswers(replies, 2);
     await vi.waitUntil(async () => (await ground.acknowledged()) === 5);
-    expect(await ground.accepted()).toEqual(['same', 'last']);
+    // They share no session, and within one millisecond nothing tells their rows apart.
+    expect((await ground.accepted()).toSorted()).toEqual(['last', 'same']);
   });
 
   it('puts aside what can never be run, with the reason, and tells its producer', async () => {
