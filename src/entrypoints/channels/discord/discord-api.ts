@@ -3,6 +3,7 @@ import { AppError, tryParseJson, type Json } from '../../../base/index.ts';
 import type { EgressClient, EgressRequest } from '../../../platform/http-client/index.ts';
 import { DiscordApiError } from './discord-api-error.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { mayHaveArrived } from '../may-have-arrived.ts';
 
 const maxAnswerBytes = 20_000_000;
 
@@ -28,16 +29,6 @@ export interface DiscordCall {
 
 /** Makes one call and returns its answer. Throws `DiscordApiError`, or the reason of its signal. */
 export type DiscordApi = (call: DiscordCall) => Promise<Json>;
-
-/** Errors that happen before a byte of the request has left. */
-const notConnected = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 /** Discord's REST API at `apiBase` over the egress client. */
 export function createDiscordApi(deps: {
@@ -116,12 +107,4 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'no connection';
-}
-
-function mayHaveArrived(error: unknown): boolean {
-  if (error instanceof AppError && error.code === 'egress_denied') return false;
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    if (notConnected.has((inner as NodeJS.ErrnoException).code ?? '')) return false;
-  }
-  return true;
 }

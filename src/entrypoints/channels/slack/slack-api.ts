@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError, tryParseJson, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
+import { mayHaveArrived } from '../may-have-arrived.ts';
 
 const maxAnswerBytes = 20_000_000;
 const longestRetryAfterMs = 3_600_000;
@@ -41,16 +42,6 @@ export type SlackApi = (
   parameters: JsonObject,
   options: { signal: AbortSignal; timeoutMs: number },
 ) => Promise<JsonObject>;
-
-/** Errors that happen before a byte of the request has left. */
-const notConnected = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 /** Refusals of which Slack says that part of the work may be done. */
 const halfDone = new Set(['fatal_error', 'internal_error']);
@@ -119,12 +110,4 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
-}
-
-function mayHaveArrived(error: unknown): boolean {
-  if (error instanceof AppError && error.code === 'egress_denied') return false;
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    if (notConnected.has((inner as NodeJS.ErrnoException).code ?? '')) return false;
-  }
-  return true;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError, tryParseJson, type Json, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
+import { mayHaveArrived } from '../may-have-arrived.ts';
 
 const maxAnswerBytes = 20_000_000;
 
@@ -41,16 +42,6 @@ export type TelegramApi = (
   parameters: JsonObject,
   options: { signal: AbortSignal; timeoutMs: number },
 ) => Promise<Json>;
-
-/** Errors that happen before a byte of the request has left. */
-const notConnected = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 /** The Bot API at `apiBase` over the egress client. */
 export function createTelegramApi(deps: {
@@ -111,12 +102,4 @@ async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'no connection';
-}
-
-function mayHaveArrived(error: unknown): boolean {
-  if (error instanceof AppError && error.code === 'egress_denied') return false;
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    if (notConnected.has((inner as NodeJS.ErrnoException).code ?? '')) return false;
-  }
-  return true;
 }
