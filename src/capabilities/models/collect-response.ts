@@ -1,3 +1,4 @@
+import { AppError } from '../../base/index.ts';
 import type { ToolCall } from '../../protocol/index.ts';
 import type { ModelEvent, ModelResponse } from './provider.ts';
 
@@ -25,5 +26,5 @@ export async function collectResponse(events: AsyncIterable<ModelEvent>): Promis
       }
     }
   }
-  throw new TypeError('the stream of a model ended without finish or error');
+  throw new AppError('upstream_error', 'the answer ended too early');
 }

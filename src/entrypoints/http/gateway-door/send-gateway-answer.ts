@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, toAppError } from '../../../base/index.ts';
-import type { GatewayAnswer, ModelEvent, ModelResponse } from '../../../capabilities/models/index.ts';
-import type { ToolCall } from '../../../protocol/index.ts';
+import { collectResponse, type GatewayAnswer } from '../../../capabilities/models/index.ts';
 import type { CallerWait } from '../caller-wait.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { noteError } from '../problem.ts';
@@ -22,24 +21,6 @@ export interface DoorExchange {
 
 const endedTooEarly = (): AppError => new AppError('upstream_error', 'the answer ended too early');
 
-/** All parts of an answer as one; throws what came instead of its end. */
-export async function collectEvents(events: AsyncIterable<ModelEvent>): Promise<ModelResponse> {
-  let text = '';
-  let reasoning = '';
-  const toolCalls: ToolCall[] = [];
-  for await (const event of events) {
-    if (event.type === 'text-delta') text += event.text;
-    else if (event.type === 'reasoning-delta') reasoning += event.text;
-    else if (event.type === 'tool-call') toolCalls.push(event.call);
-    else if (event.type === 'error') throw event.error;
-    else {
-      const { finishReason, usage, model } = event;
-      return { text, ...(reasoning === '' ? {} : { reasoning }), toolCalls, finishReason, usage, model };
-    }
-  }
-  throw endedTooEarly();
-}
-
 async function sendEvents(
   { stream, shape, wait }: DoorExchange,
   writer: AnswerWriter,
@@ -47,7 +28,7 @@ async function sendEvents(
 ): Promise<void> {
   const headers = routeHeaders(route);
   if (!stream) {
-    const body = shape.whole(await collectEvents(events), route);
+    const body = shape.whole(await collectResponse(events), route);
     writer.whole(200, 'application/json; charset=utf-8', Buffer.from(JSON.stringify(body)), headers);
     return;
   }

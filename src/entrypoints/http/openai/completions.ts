@@ -1,14 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type {
-  GatewayAnswer,
-  ModelEvent,
-  ModelRequest,
-  ModelResponse,
+import {
+  collectResponse,
+  type GatewayAnswer,
+  type ModelEvent,
+  type ModelRequest,
+  type ModelResponse,
 } from '../../../capabilities/models/index.ts';
 import { addUsage, noUsage, requireScope } from '../../../protocol/index.ts';
 import type { DoorShape } from '../gateway-door/door-shape.ts';
 import { readRouting } from '../gateway-door/request-routing.ts';
-import { answerThroughGateway, collectEvents } from '../gateway-door/send-gateway-answer.ts';
+import { answerThroughGateway } from '../gateway-door/send-gateway-answer.ts';
 import { wireBodyOf } from '../gateway-door/wire-body.ts';
 import type { RouteDeps } from '../http-deps.ts';
 import { parseRequest } from './chat-request.ts';
@@ -119,10 +120,10 @@ export async function answerCompletion(
     const first = await deps.gateway.open({ ...call, wire, stream, request: () => firstOf(asChats()) });
     if (first.kind === 'bytes' || asChats().length === 1) return first;
     if (stream) return { ...first, events: following(first.events) };
-    const responses = [await collectEvents(first.events)];
+    const responses = [await collectResponse(first.events)];
     for (const chat of asChats().slice(1)) {
       const answer = await deps.gateway.open({ ...call, stream, request: () => chat });
-      if (answer.kind === 'events') responses.push(await collectEvents(answer.events));
+      if (answer.kind === 'events') responses.push(await collectResponse(answer.events));
     }
     const body = Buffer.from(JSON.stringify(shape.wholeOf(responses)));
     const usage = responses.map((response) => response.usage).reduce(addUsage, noUsage);
