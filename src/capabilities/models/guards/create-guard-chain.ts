@@ -32,7 +32,7 @@ export function createGuardChain(lists: GuardLists, fingerprint: string, deps: J
       }
       const seen = passed;
       if (guard.input !== undefined)
-        // oxlint-disable-next-line no-await-in-loop
+        // oxlint-disable-next-line no-await-in-loop -- as above
         passed = await judge(deps, guard, 'input', seen, { caller, signal }, (context) =>
           guard.input === undefined ? { action: 'allow' } : guard.input(seen, context),
         );

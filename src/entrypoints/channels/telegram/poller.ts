@@ -3,6 +3,7 @@ import { defaultTenant } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type { Acceptance, ChannelAdapterContext } from '../channel-adapter.ts';
 import type { StateKey } from '../channel-state.ts';
+import { whileLeased } from '../while-leased.ts';
 import { updateIdOf } from './parse-update.ts';
 import { TelegramApiError, type TelegramApi } from './telegram-api.ts';
 
@@ -41,7 +42,7 @@ export async function pollTelegram(deps: PollerDeps, signal: AbortSignal): Promi
           await deps.clock.sleep(leaseMs / 3, { signal });
           continue;
         }
-        await whileLeased(deps, owner, signal, async (leased) => {
+        await whileLeased({ ...deps, key: leaseKey, owner, leaseMs }, signal, async (leased) => {
           await pollWithLease(deps, leased, () => {
             failures = 0;
           });
@@ -61,35 +62,6 @@ export async function pollTelegram(deps: PollerDeps, signal: AbortSignal): Promi
 
 function stateKey(deps: PollerDeps, key: string): StateKey {
   return { tenant: defaultTenant, channel: 'telegram', accountId: deps.botId, key };
-}
-
-/** Runs `work` while the lease is renewed in the background; its signal aborts when the lease is lost. */
-async function whileLeased(
-  deps: PollerDeps,
-  owner: string,
-  signal: AbortSignal,
-  work: (leased: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const lost = new AbortController();
-  let renewedAt = deps.clock.now();
-  const renew = async (): Promise<void> => {
-    let held = true;
-    try {
-      held = await deps.state.acquireLease(stateKey(deps, 'poller'), owner, leaseMs);
-      if (held) renewedAt = deps.clock.now();
-    } catch {
-      held = deps.clock.now() - renewedAt < leaseMs;
-    }
-    if (!held) lost.abort(new Error('another process polls this bot now'));
-  };
-  const cancel = deps.clock.every(leaseMs / 3, () => void renew());
-  try {
-    await work(AbortSignal.any([signal, lost.signal]));
-  } catch (error) {
-    if (!lost.signal.aborted) throw error;
-  } finally {
-    cancel();
-  }
 }
 
 async function pollWithLease(deps: PollerDeps, signal: AbortSignal, onSuccess: () => void): Promise<void> {
