@@ -9,6 +9,8 @@ export interface Message {
   /** The server or workspace that the channel belongs to, where the platform has such. */
   readonly guild_id?: string;
   readonly user_id: string;
+  /** Other ids of the same person on the platform, such as a phone number. */
+  readonly user_aliases?: readonly string[];
   readonly user_name?: string;
   readonly text: string;
   /** ISO 8601, UTC. */
@@ -26,4 +28,9 @@ export interface Message {
   readonly dedupe_key: string;
   /** The platform's own payload under `raw`. */
   readonly metadata: JsonObject;
+}
+
+/** Every id by which the platform knows who wrote a message; the one that stays comes first. */
+export function userIdsOf(message: Pick<Message, 'user_id' | 'user_aliases'>): readonly string[] {
+  return [message.user_id, ...(message.user_aliases ?? [])];
 }

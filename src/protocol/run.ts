@@ -187,6 +187,10 @@ export interface ReplyAddress {
   readonly replyToMessageId?: string;
   /** The platform's id of the command or press that is answered, where it wants that named. */
   readonly interactionId?: string;
+  /** The message that is answered, where the platform wants it named to show "typing". */
+  readonly answeredMessageId?: string;
+  /** The platform takes only prepared texts there now: the time for free answers is over. */
+  readonly templateOnly?: boolean;
   /** Streams of a broker that get the response as an event, instead of a channel that says it. */
   readonly streams?: readonly string[];
 }

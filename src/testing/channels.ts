@@ -7,3 +7,7 @@ export type { SentMessage, TelegramFault, UserMessage } from './fake-telegram.ts
 export { createDirectEgress } from './direct-egress.ts';
 export { FakeDiscord } from './fake-discord.ts';
 export type { DiscordFault, DiscordMessage, DiscordUserMessage, SignedCall } from './discord-types.ts';
+export { FakeWhatsApp } from './fake-whatsapp.ts';
+export type { WhatsAppAction, WhatsAppDelivery, WhatsAppFault } from './fake-whatsapp.ts';
+export { signedWhatsAppHeaders, type WhatsAppUserMessage } from './whatsapp-payloads.ts';
+export type { SentWhatsAppMessage } from './whatsapp-post.ts';

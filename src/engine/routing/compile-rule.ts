@@ -35,11 +35,15 @@ function valueAt(value: Json | undefined, path: string): Json | undefined {
 }
 
 function oneOf<T>(wanted: T | readonly T[] | undefined, read: (event: RoutedEvent) => unknown): Test {
+  return anyOf(wanted, (event) => [read(event)]);
+}
+
+function anyOf<T>(
+  wanted: T | readonly T[] | undefined,
+  read: (event: RoutedEvent) => readonly unknown[],
+): Test {
   const values: ReadonlySet<unknown> = new Set(Array.isArray(wanted) ? (wanted as readonly T[]) : [wanted]);
-  return (event) => {
-    const value = read(event);
-    return value !== undefined && values.has(value);
-  };
+  return (event) => read(event).some((value) => value !== undefined && values.has(value));
 }
 
 function found(pattern: string | undefined, read: (event: RoutedEvent) => string | undefined): Test {
@@ -58,7 +62,7 @@ const makers = {
   chatType: (rule) => oneOf(rule.chatType, (event) => event.chatType),
   channelIds: (rule) => oneOf(rule.channelIds, (event) => event.channelId),
   guildIds: (rule) => oneOf(rule.guildIds, (event) => event.guildId),
-  userId: (rule) => oneOf(rule.userId, (event) => event.userId),
+  userId: (rule) => anyOf(rule.userId, (event) => [event.userId, ...(event.userAliases ?? [])]),
   metadataMatch: (rule) => {
     const tests = Object.entries(rule.metadataMatch ?? {}).map(([path, wanted]) =>
       oneOf(wanted, (event) => valueAt(event.metadata, path)),

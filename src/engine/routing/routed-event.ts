@@ -12,6 +12,8 @@ export interface RoutedEvent {
   readonly channelId?: string;
   readonly guildId?: string;
   readonly userId?: string;
+  /** Other ids of the same person. */
+  readonly userAliases?: readonly string[];
   readonly content: string;
   readonly chatType?: Message['chat_type'];
   readonly metadata?: JsonObject;
@@ -53,6 +55,7 @@ export function eventOfMessage(message: Message, channel: string): RoutedEvent {
     channelId: message.channel_id,
     ...(guildId === undefined ? {} : { guildId }),
     userId: message.user_id,
+    ...(message.user_aliases === undefined ? {} : { userAliases: message.user_aliases }),
     content: message.text,
     chatType: message.chat_type,
     metadata: message.metadata,

@@ -3,6 +3,7 @@ import { schemaFaults } from '../../capabilities/tools/index.ts';
 import type { ApprovalService } from '../../engine/runs/index.ts';
 import {
   defaultTenant,
+  userIdsOf,
   type ApprovalDecision,
   type ApprovalView,
   type ChannelDefinition,
@@ -41,16 +42,20 @@ export async function obeyApprovalCommand(
   const [, code = '', rest = ''] = /^\S+\s+(\S+)\s*([^]*)$/.exec(message.text.trim()) ?? [];
   const usage = command === 'answer' ? '/answer CODE text' : `/${command} CODE comment`;
   if (code === '') return `Please say which one: \`${usage}\`.`;
-  const scope: Scope = {
+  const scopeFor = (userId: string): Scope => ({
     tenant: defaultTenant,
-    principal: `${message.platform}:${message.account_id}:${message.user_id}`,
+    principal: `${message.platform}:${message.account_id}:${userId}`,
     scopes: ['approvals:decide'],
-  };
+  });
   // Strangers learn nothing, not even whether the code exists.
   const unknown = `I know nothing under \`${visibleLine(code, 40).replaceAll('`', '')}\` that you may decide.`;
   try {
-    const approval = await approvals.get(scope, code);
-    if (!mayDecideHere(approval, channel, message, scope.principal)) return unknown;
+    const approval = await approvals.get(scopeFor(message.user_id), code);
+    // As the one of their ids that may decide.
+    const scope = userIdsOf(message)
+      .map(scopeFor)
+      .find(({ principal }) => mayDecideHere(approval, channel, message, principal));
+    if (scope === undefined) return unknown;
     if (command === 'answer' && rest === '') return `Please say what: \`${usage}\`.`;
     const decided = await approvals.decide(scope, approval.id, decisionFor(approval, command, rest));
     return `${done[decided.status] ?? decided.status}: ${plain(decided.title)}`;
@@ -76,7 +81,7 @@ function mayDecideHere(
   if (approval.approvers.length > 0) return false;
   const { replyTo } = approval;
   const isOfChannel = replyTo?.channel === definition.metadata.name && replyTo.accountId === accountId;
-  return isOfChannel && definition.spec.access.approvers.includes(message.user_id);
+  return isOfChannel && userIdsOf(message).some((id) => definition.spec.access.approvers.includes(id));
 }
 
 function decisionFor(approval: ApprovalView, command: ApprovalCommand, rest: string): ApprovalDecision {

@@ -81,6 +81,17 @@ export interface ChatCommand {
   readonly argument?: string;
 }
 
+/** What a platform says later of a message that it has accepted. */
+export interface DeliveryReceipt {
+  readonly status: 'sent' | 'delivered' | 'read' | 'failed';
+  /** The key that the message was sent with, where the platform gives it back. */
+  readonly key?: string;
+  /** Why it failed. */
+  readonly reason?: string;
+  /** Sending it again would help, to the same address with these fields. */
+  readonly again?: Partial<ReplyAddress>;
+}
+
 /** What an adapter stands on. */
 export interface ChannelAdapterContext {
   readonly definition: ChannelDefinition;
@@ -95,6 +106,8 @@ export interface ChannelAdapterContext {
   /** Durable when it resolves; rejects when the event has to come again. */
   readonly accept: (message: Message) => Promise<Acceptance>;
   readonly onStatus: (status: ChannelStatus, error?: string) => void;
+  /** Durable when it resolves; rejects when the receipt has to come again. */
+  readonly onReceipt?: (receipt: DeliveryReceipt) => Promise<void>;
 }
 
 /**

@@ -31,6 +31,7 @@ import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
+import { noteReceipt } from './note-receipt.ts';
 import { PairingManager } from './pairing/pairing-manager.ts';
 import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
@@ -316,6 +317,7 @@ export class ChannelHub implements Service {
         return acceptance;
       },
       onStatus,
+      onReceipt: (receipt) => noteReceipt({ ...this.#deps, logger }, definition.metadata.name, receipt),
     });
     return adapter;
   }

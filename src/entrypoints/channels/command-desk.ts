@@ -61,6 +61,7 @@ export class CommandDesk {
       platform: message.platform,
       accountId: message.account_id,
       userId: message.user_id,
+      ...(message.user_aliases === undefined ? {} : { aliases: message.user_aliases }),
     };
     try {
       const isRight = await this.#deps.pairing.verifyCode(argument, user);

@@ -4,6 +4,7 @@ import type { ReplyAddress } from '../../protocol/index.ts';
 import type { AccountPacer } from './account-pacer.ts';
 import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
+import { chunkKey } from './chunk-key.ts';
 import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
 import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
@@ -69,7 +70,7 @@ export async function deliverResponse(
       if (chunk === undefined) return { done: true };
       signals.waiting.throwIfAborted();
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
-      const key = `${delivery.outboxId}:${cursor}`;
+      const key = chunkKey(delivery.outboxId, cursor);
       const options = { signal: signals.sending, key };
       return { id: await adapter.sendChunk(addressOf(delivery, cursor), chunk, options) };
     });

@@ -248,5 +248,6 @@ function userOf(message: Message) {
     platform: message.platform,
     accountId: message.account_id,
     userId: message.user_id,
+    ...(message.user_aliases === undefined ? {} : { aliases: message.user_aliases }),
   };
 }

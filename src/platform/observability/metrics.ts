@@ -77,6 +77,11 @@ export function createMetrics(options: { version: string; processMetrics?: boole
       'direction',
       'status',
     ]),
+    channelReceipts: counter(
+      'channel_receipts_total',
+      'What platforms said later of messages that they had accepted.',
+      ['channel', 'status'],
+    ),
     streamRequests: counter('stream_requests_total', 'Entries of agent:requests by what became of them.', [
       'outcome',
     ]),

@@ -2,9 +2,15 @@ import { z } from 'zod';
 import { discordChannel } from './channels/discord.ts';
 import { slackChannel } from './channels/slack.ts';
 import { telegramChannel } from './channels/telegram.ts';
+import { whatsappChannel } from './channels/whatsapp.ts';
 import { definitionVersion, metadata } from './metadata.ts';
 
-const channelSpec = z.discriminatedUnion('platform', [telegramChannel, discordChannel, slackChannel]);
+const channelSpec = z.discriminatedUnion('platform', [
+  telegramChannel,
+  discordChannel,
+  slackChannel,
+  whatsappChannel,
+]);
 
 /** `kind: Channel`. */
 export const channelDefinition = z

@@ -7,6 +7,8 @@ export interface PlatformUser {
   readonly platform: string;
   readonly accountId: string;
   readonly userId: string;
+  /** Other ids of the same person. */
+  readonly aliases?: readonly string[];
 }
 
 export type PairingCode = Selectable<PairingCodesTable>;
@@ -39,7 +41,7 @@ export class PairingStore {
       .where('tenant', '=', user.tenant)
       .where('platform', '=', user.platform)
       .where('account_id', '=', user.accountId)
-      .where('user_id', '=', user.userId)
+      .where('user_id', 'in', idsOf(user))
       .executeTakeFirst();
     return row === undefined ? undefined : toPairing(row);
   }
@@ -112,11 +114,11 @@ export class PairingStore {
       .limit(100);
     if ('channel' in where) query = query.where('channel', '=', where.channel);
     else {
-      const { platform, accountId, userId } = where.user;
+      const { platform, accountId } = where.user;
       query = query
         .where('platform', '=', platform)
         .where('account_id', '=', accountId)
-        .where('user_id', '=', userId);
+        .where('user_id', 'in', idsOf(where.user));
     }
     return query.execute();
   }
@@ -197,6 +199,10 @@ export class PairingStore {
     await this.#storage.db.deleteFrom('pairing_codes').where('created_at', '<', codesBefore).execute();
     await this.#storage.db.deleteFrom('pairing_tries').where('tried_at', '<', triesBefore).execute();
   }
+}
+
+function idsOf({ userId, aliases = [] }: PlatformUser): readonly string[] {
+  return [userId, ...aliases];
 }
 
 function toPairing(row: {

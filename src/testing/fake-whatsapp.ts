@@ -1,0 +1,357 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  signedWhatsAppHeaders,
+  whatsappCall,
+  whatsappMessage,
+  whatsappStatus,
+  type WhatsAppUserMessage,
+} from './whatsapp-payloads.ts';
+import { readWhatsAppPost, type SentWhatsAppMessage } from './whatsapp-post.ts';
+
+/** What goes wrong with the next calls. `cut-*`: the connection breaks before or after the call took effect. */
+export type WhatsAppFault =
+  | {
+      readonly kind: 'error';
+      readonly code?: number;
+      readonly status?: number;
+      readonly retryAfterSeconds?: number;
+    }
+  | { readonly kind: 'slow'; readonly delayMs: number }
+  | { readonly kind: 'cut-before' }
+  | { readonly kind: 'cut-after' };
+
+/** Calls that faults are for: sending, the sign of reading and typing, the question for the number, files. */
+export type WhatsAppAction = 'send' | 'typing' | 'number' | 'media' | 'download';
+
+interface Call {
+  readonly action: WhatsAppAction;
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Media {
+  readonly bytes: Uint8Array;
+  readonly mimeType: string;
+}
+
+/** What the webhook answered to one delivery. `status` 0: nothing in time. */
+export interface WhatsAppDelivery {
+  readonly attempt: number;
+  readonly status: number;
+}
+
+/** A Graph API on loopback for one phone number: give its ids and `apiBase` to a channel, let people write, read what was sent. */
+export class FakeWhatsApp {
+  readonly phoneNumberId = '106540352242922';
+  readonly businessAccountId = '102290129340398';
+  readonly displayPhoneNumber = '15550783881';
+  readonly accessToken = 'EAAfake-access-token';
+  readonly appSecret = 'fake-app-secret-0123456789abcdef';
+  readonly verifyToken = 'fake-verify-token';
+  readonly calls: Call[] = [];
+  readonly messages: SentWhatsAppMessage[] = [];
+  /** Messages that were shown as read. */
+  readonly read: string[] = [];
+  readonly deliveries: WhatsAppDelivery[] = [];
+  /** Where messages and statuses are posted. */
+  webhookUrl: string | undefined;
+  /** Waits before the repetitions of a call that was not acknowledged. */
+  retryDelaysMs: readonly number[] = [0, 1000, 10_000];
+  ackTimeoutMs = 10_000;
+  /** Whether accepted messages are reported as sent, delivered and read. */
+  reportsStatuses = false;
+  /** People whose time for free answers is over: refused at once, or accepted and reported as failed. */
+  readonly closedWindows = new Map<string, 'refused' | 'fails-later'>();
+  readonly #server: Server;
+  readonly #media = new Map<string, Media>();
+  readonly #faults = new Map<WhatsAppAction, WhatsAppFault[]>();
+  readonly #watchers = new Set<() => void>();
+  readonly #reports = new Set<Promise<unknown>>();
+  readonly #stopped = new AbortController();
+  #next = 1;
+
+  private constructor() {
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+  }
+
+  static async start(): Promise<FakeWhatsApp> {
+    const fake = new FakeWhatsApp();
+    await new Promise<void>((resolve) => {
+      fake.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return fake;
+  }
+
+  /** Address for `spec.apiBase`. */
+  get apiBase(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    await Promise.allSettled(this.#reports);
+  }
+
+  /** Checks an address as Meta does before it takes it; resolves with the answer. */
+  async verifyAddress(
+    url: string,
+    verifyToken = this.verifyToken,
+  ): Promise<{ status: number; body: string }> {
+    const query = { 'hub.mode': 'subscribe', 'hub.verify_token': verifyToken, 'hub.challenge': '1158201444' };
+    const response = await fetch(`${url}?${new URLSearchParams(query).toString()}`);
+    return { status: response.status, body: await response.text() };
+  }
+
+  /** Somebody writes. Resolves with the message's id when the webhook is done with it. */
+  async userSays(message: WhatsAppUserMessage): Promise<string> {
+    const [id = ''] = await this.usersSay([message]);
+    return id;
+  }
+
+  /** Several messages in one call. */
+  async usersSay(messages: readonly WhatsAppUserMessage[]): Promise<readonly string[]> {
+    const made = messages.map((message) => whatsappMessage(message.id ?? this.nextId(), message));
+    const contacts = new Map(made.map(({ contact }) => [JSON.stringify(contact), contact]));
+    const all = made.map(({ message }) => message);
+    await this.deliver(whatsappCall(this, { contacts: [...contacts.values()], messages: all }));
+    return all.map((message) => String(message['id']));
+  }
+
+  /** Somebody presses a button below a message, or picks from its list. */
+  userPresses(message: SentWhatsAppMessage, title: string, by: WhatsAppUserMessage = {}): Promise<string> {
+    const reply = message.buttons.find((one) => one.title === title);
+    if (reply === undefined) throw new Error(`there is no button "${title}" below message ${message.id}`);
+    const interactive = { type: 'button_reply', button_reply: reply };
+    return this.userSays({ ...by, quotes: message.id, extra: { type: 'interactive', interactive } });
+  }
+
+  /** Tells what became of a message. */
+  reportStatus(message: SentWhatsAppMessage, status: string, errorCode?: number): Promise<WhatsAppDelivery> {
+    const more = {
+      recipient: message.to,
+      callbackData: message.callbackData,
+      ...(errorCode === undefined ? {} : { errorCode }),
+    };
+    return this.deliver(whatsappCall(this, { statuses: [whatsappStatus(message.id, status, more)] }));
+  }
+
+  /** Posts a call, signed, until it is acknowledged. Resolves with the last answer. */
+  async deliver(call: Readonly<Record<string, unknown>>): Promise<WhatsAppDelivery> {
+    const body = JSON.stringify(call);
+    for (let attempt = 0; ; attempt += 1) {
+      const delivery = { attempt, status: await this.#post(body) };
+      this.deliveries.push(delivery);
+      this.#look();
+      const wait = this.retryDelaysMs[attempt];
+      if (delivery.status === 200 || wait === undefined || this.#stopped.signal.aborted) return delivery;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        this.#stopped.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  /** A file that somebody sent; resolves with its id for a message's `image`, `audio`, … */
+  addMedia(bytes: Uint8Array, mimeType: string): string {
+    const id = String(7_000_000 + this.#next++);
+    this.#media.set(id, { bytes, mimeType });
+    return id;
+  }
+
+  /** The next calls of a kind meet these faults, one each. */
+  failNext(action: WhatsAppAction, ...faults: readonly WhatsAppFault[]): void {
+    this.#faults.set(action, [...(this.#faults.get(action) ?? []), ...faults]);
+  }
+
+  callsOf(action: WhatsAppAction): readonly Call[] {
+    return this.calls.filter((call) => call.action === action);
+  }
+
+  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
+  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly SentWhatsAppMessage[]> {
+    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
+    return this.messages;
+  }
+
+  /** Looks at each call whether the condition holds now. */
+  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+      };
+      const look = (): void => {
+        if (!condition()) return;
+        finish();
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        finish();
+        const seen = this.calls.map((call) => call.action).join(', ');
+        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
+      }, timeoutMs);
+      this.#watchers.add(look);
+    });
+  }
+
+  nextId(): string {
+    return `wamid.${Buffer.from(`fake-${this.#next++}`).toString('base64')}`;
+  }
+
+  async #post(body: string): Promise<number> {
+    if (this.webhookUrl === undefined) throw new Error('webhookUrl is not set');
+    try {
+      const response = await fetch(this.webhookUrl, {
+        method: 'POST',
+        headers: signedWhatsAppHeaders(this.appSecret, body),
+        body,
+        signal: AbortSignal.any([AbortSignal.timeout(this.ackTimeoutMs), this.#stopped.signal]),
+      });
+      await response.arrayBuffer();
+      return response.status;
+    } catch {
+      return 0;
+    }
+  }
+
+  #look(): void {
+    for (const look of this.#watchers) look();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://fake');
+    const body = await readJson(request);
+    if (request.headers.authorization !== `Bearer ${this.accessToken}`) {
+      refuse(response, { code: 190, status: 401, details: 'Invalid OAuth access token.' });
+      return;
+    }
+    const path = pathname.replace(/^\/(?:v\d+\.\d+\/)?/, '');
+    const action = this.#actionOf(path, body);
+    if (action === undefined) {
+      refuse(response, { code: 100, status: 400, details: `Object "${path}" does not exist.` });
+      return;
+    }
+    this.calls.push({ action, path, body });
+    const fault = this.#faults.get(action)?.shift();
+    if (fault?.kind === 'cut-before') request.socket.destroy();
+    else if (fault?.kind === 'error') refuse(response, { details: `Details of ${fault.code}`, ...fault });
+    else {
+      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+      const target = fault?.kind === 'cut-after' ? undefined : response;
+      this.#answer(action, path, body, target);
+      if (target === undefined) request.socket.destroy();
+    }
+    this.#look();
+  }
+
+  #actionOf(path: string, body: Call['body']): WhatsAppAction | undefined {
+    if (path === `${this.phoneNumberId}/messages`) return body['status'] === 'read' ? 'typing' : 'send';
+    if (path === this.phoneNumberId) return 'number';
+    if (path.startsWith('download/') && this.#media.has(path.slice('download/'.length))) return 'download';
+    return this.#media.has(path) ? 'media' : undefined;
+  }
+
+  /** Does it, and says so where somebody listens. */
+  #answer(
+    action: WhatsAppAction,
+    path: string,
+    body: Call['body'],
+    response: ServerResponse | undefined,
+  ): void {
+    if (action === 'send') {
+      this.#send(body, response);
+      return;
+    }
+    if (action === 'typing') {
+      this.read.push(String(body['message_id']));
+      reply(response, { success: true });
+      return;
+    }
+    if (action === 'number') {
+      reply(response, { id: this.phoneNumberId, display_phone_number: this.displayPhoneNumber });
+      return;
+    }
+    const id = path.replace('download/', '');
+    const media = this.#media.get(id) ?? { bytes: new Uint8Array(), mimeType: '' };
+    if (action === 'download') {
+      response?.writeHead(200, { 'content-type': media.mimeType }).end(media.bytes);
+      return;
+    }
+    reply(response, {
+      messaging_product: 'whatsapp',
+      id,
+      url: `${this.apiBase}/download/${id}`,
+      mime_type: media.mimeType,
+      file_size: media.bytes.length,
+    });
+  }
+
+  #send(body: Call['body'], response: ServerResponse | undefined): void {
+    const post = readWhatsAppPost(body);
+    if ('code' in post) {
+      refuse(response, { ...post, status: 400 });
+      return;
+    }
+    const closed = post.type === 'template' ? undefined : this.closedWindows.get(post.to);
+    if (closed === 'refused') {
+      refuse(response, { code: 131_047, status: 400, details: 'More than 24 hours have passed.' });
+      return;
+    }
+    const message = { id: this.nextId(), ...post };
+    if (closed === undefined) this.messages.push(message);
+    reply(response, {
+      messaging_product: 'whatsapp',
+      contacts: [{ input: message.to, wa_id: message.to }],
+      messages: [{ id: message.id }],
+    });
+    if (closed !== undefined) this.#report(this.reportStatus(message, 'failed', 131_047));
+    else if (this.reportsStatuses)
+      for (const status of ['sent', 'delivered', 'read']) this.#report(this.reportStatus(message, status));
+  }
+
+  #report(report: Promise<unknown>): void {
+    this.#reports.add(report);
+    void report.finally(() => this.#reports.delete(report));
+  }
+}
+
+async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const text = Buffer.concat(parts).toString('utf8');
+  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
+}
+
+function reply(response: ServerResponse | undefined, answer: object): void {
+  if (response === undefined || response.destroyed) return;
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+}
+
+function refuse(
+  response: ServerResponse | undefined,
+  given: { code?: number; status?: number; retryAfterSeconds?: number; details: string },
+): void {
+  if (response === undefined || response.destroyed) return;
+  const { code, status = 400, retryAfterSeconds, details } = given;
+  const message = `(#${code}) Fake refusal`;
+  const error = {
+    message,
+    type: 'OAuthException',
+    code,
+    error_data: { messaging_product: 'whatsapp', details },
+  };
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+  });
+  response.end(code === undefined ? 'upstream trouble' : JSON.stringify({ error }));
+}
