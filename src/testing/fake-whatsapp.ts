@@ -26,6 +26,8 @@ export type WhatsAppAction = 'send' | 'typing' | 'number' | 'media' | 'download'
 
 interface Call {
   readonly action: WhatsAppAction;
+  /** Of the Graph API, such as `v26.0`. */
+  readonly version: string;
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -234,13 +236,13 @@ export class FakeWhatsApp {
       refuse(response, { code: 190, status: 401, details: 'Invalid OAuth access token.' });
       return;
     }
-    const path = pathname.replace(/^\/(?:v\d+\.\d+\/)?/, '');
+    const [, version = '', path = ''] = /^\/(?:(v\d+\.\d+)\/)?(.*)$/.exec(pathname) ?? [];
     const action = this.#actionOf(path, body);
     if (action === undefined) {
       refuse(response, { code: 100, status: 400, details: `Object "${path}" does not exist.` });
       return;
     }
-    this.calls.push({ action, path, body });
+    this.calls.push({ action, version, path, body });
     const fault = this.#faults.get(action)?.shift();
     if (fault?.kind === 'cut-before') request.socket.destroy();
     else if (fault?.kind === 'error') refuse(response, { details: `Details of ${fault.code}`, ...fault });

@@ -52,7 +52,8 @@ export class PersonDirectory {
     if (next.scoped !== undefined) await this.#keep(next.scoped, { user, phone: next.phone });
     if (next.phone !== undefined) await this.#keep(next.phone, { user, scoped: next.scoped });
     // Whoever gets the old number is somebody else.
-    if (previous.phone !== undefined && next.phone !== undefined && previous.phone !== next.phone)
+    if (previous.phone === undefined || next.phone === undefined || previous.phone === next.phone) return;
+    if ((await this.#known(previous.phone))?.user === user)
       await this.#state.delete(this.#key(previous.phone));
   }
 

@@ -15,6 +15,7 @@ import { isScopedId } from './whatsapp-update.ts';
 
 const sendTimeoutMs = 20_000;
 const callTimeoutMs = 4000;
+const mostRemembered = 1000;
 const templateMark = ':template';
 
 /** What sending stands on. */
@@ -105,10 +106,15 @@ async function sendTemplate(
   for (const [index, text] of templateTexts(chunk.plain).entries()) {
     if (index < (deps.piecesSent.get(data ?? '') ?? 0)) continue;
     id = await post(deps, plainAddress, templateContent(template, text), signal, data);
-    if (data !== undefined) deps.piecesSent.set(data, index + 1);
+    if (data !== undefined) remember(deps.piecesSent, data, index + 1);
   }
   deps.piecesSent.delete(data ?? '');
   return id;
+}
+
+function remember(piecesSent: Map<string, number>, data: string, count: number): void {
+  if (piecesSent.size >= mostRemembered) piecesSent.clear();
+  piecesSent.set(data, count);
 }
 
 function post(
