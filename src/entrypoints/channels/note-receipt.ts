@@ -40,7 +40,7 @@ export async function noteReceipt(
     const chunk = receipt.key === undefined ? undefined : readChunkKey(receipt.key);
     if (chunk !== undefined) await recordFailure(deps, channel, chunk, receipt);
     deps.logger.warn(
-      { channel, key: receipt.key, reason: receipt.reason, again: receipt.again !== undefined },
+      { key: receipt.key, reason: receipt.reason, again: receipt.again !== undefined },
       'a message that the platform had accepted was not delivered',
     );
   }
