@@ -1,5 +1,11 @@
 import { sql } from 'kysely';
-import { AppError, createIdGenerator, silentLogger, systemClock, toAppError } from '../../../src/base/index.ts';
+import {
+  AppError,
+  createIdGenerator,
+  silentLogger,
+  systemClock,
+  toAppError,
+} from '../../../src/base/index.ts';
 import { ScheduleTicker, type AutomationDeps } from '../../../src/engine/automation/index.ts';
 import type { DefinitionStore, StoredDefinition } from '../../../src/engine/definitions/index.ts';
 import { createExpressions } from '../../../src/engine/expressions/index.ts';
