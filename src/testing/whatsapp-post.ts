@@ -85,7 +85,7 @@ export function readWhatsAppMarkup(text: string): string {
 }
 
 function readInteractive(body: SendBody, shared: Omit<Post, 'type' | 'text' | 'source'>): Post | Refusal {
-  const { type = '', body: content, action } = body.interactive ?? { type: '', body: {}, action: {} };
+  const { type, body: content, action } = body.interactive ?? { type: '', body: {}, action: {} };
   const source = content?.text ?? '';
   const buttons = (action.buttons ?? []).map(({ reply }) => reply);
   const rows = (action.sections ?? []).flatMap((section) => section.rows);

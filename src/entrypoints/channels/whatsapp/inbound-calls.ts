@@ -111,8 +111,8 @@ export class InboundCalls {
 
 /** Statuses stand for themselves; messages follow each other where they have a sender in common. */
 function conversationOf({ kind, item }: WhatsAppEvent): string {
-  if (kind === 'status') return `status:${String(item['id'])}`;
-  return `message:${String(item['from_user_id'] ?? item['from'])}`;
+  if (kind === 'status') return JSON.stringify(['status', item['id']]);
+  return JSON.stringify(['message', item['from_user_id'] ?? item['from']]);
 }
 
 function together(acceptances: readonly Acceptance[]): Acceptance {

@@ -270,7 +270,21 @@ describe('reading', () => {
   };
 
   it('never crashes when any part is missing, null, huge or something else', () => {
-    const odd = [undefined, null, '', 'x'.repeat(100_000), -1, 1e300, Number.NaN, true, [], {}, [null], [[]]];
+    const odd = [
+      undefined,
+      null,
+      '',
+      'x'.repeat(100_000),
+      -1,
+      1e300,
+      Number.NaN,
+      true,
+      [],
+      {},
+      [null],
+      { toString: 1, length: -1 },
+      [[]],
+    ];
     for (const whole of complete) {
       const paths: (readonly string[])[] = [];
       const collect = (value: unknown, path: readonly string[]): void => {

@@ -5,6 +5,7 @@ import { readContent } from './read-content.ts';
 import { splitCall } from './split-call.ts';
 import {
   lenient,
+  messageId,
   personIds,
   type PersonIds,
   type WhatsAppEvent,
@@ -13,7 +14,7 @@ import {
 
 const text = lenient(z.string());
 const head = z.object({
-  id: z.string().min(1).max(500),
+  id: messageId,
   from: text,
   from_user_id: text,
   from_parent_user_id: text,

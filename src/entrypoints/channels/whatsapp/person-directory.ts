@@ -90,7 +90,7 @@ export class PersonDirectory {
     known: { user: string; scoped?: string | undefined; phone?: string | undefined },
   ): Promise<void> {
     const value = Object.fromEntries(Object.entries(known).filter(([, part]) => part !== undefined));
-    return this.#state.set(this.#key(id), value as Record<string, string>);
+    return this.#state.set(this.#key(id), value);
   }
 
   #key(id: string): StateKey {

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../../base/index.ts';
 import type { Attachment, Message } from '../../../protocol/index.ts';
 import { readAttachment } from './read-attachment.ts';
 import { readContacts, readLocation } from './read-cards.ts';
-import { lenient } from './whatsapp-update.ts';
+import { lenient, wordOf } from './whatsapp-update.ts';
 
 /** What a message says. */
 export interface WhatsAppContent {
@@ -113,7 +113,7 @@ function readEdit(inner: unknown, commands: readonly string[]): Read {
   const parsed = edit.safeParse(inner);
   const changed = parsed.success ? parsed.data.message : undefined;
   if (!parsed.success || !isJsonObject(changed)) return { ignored: 'an edit without content' };
-  const type = String(changed['type'] ?? '');
+  const type = wordOf(changed['type']);
   const content = type === 'edit' ? { ignored: 'an edit of an edit' } : readContent(changed, type, commands);
   if ('ignored' in content) return content;
   const about = parsed.data.original_message_id;

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { visibleLine, type JsonObject } from '../../../base/index.ts';
 import type { DeliveryReceipt } from '../channel-adapter.ts';
 import { describeError, errorSchema } from './error-codes.ts';
-import { lenient } from './whatsapp-update.ts';
+import { lenient, messageId } from './whatsapp-update.ts';
 
 const longestReason = 500;
 
 const schema = z.object({
-  id: z.string().min(1).max(500),
+  id: messageId,
   status: z.enum(['sent', 'delivered', 'read', 'failed']),
   biz_opaque_callback_data: lenient(z.string().max(512)),
   errors: lenient(z.array(errorSchema.catch({ code: 0 }))),

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
-import type { WhatsAppEvent } from './whatsapp-update.ts';
+import { wordOf, type WhatsAppEvent } from './whatsapp-update.ts';
 
 /**
  * The messages and statuses of a call, in its order; `skipped` says of everything else why it is left out. A call
@@ -16,7 +16,7 @@ export function splitCall(update: unknown): {
     for (const change of objectsIn(entry['changes'])) {
       const value = change['value'];
       if (change['field'] !== 'messages' || !isJsonObject(value)) {
-        skipped.push(`a change of "${String(change['field']).slice(0, 60)}"`);
+        skipped.push(`a change of "${wordOf(change['field']).slice(0, 60)}"`);
         continue;
       }
       events.push(...eventsOf({ update, entry, change, value }));
@@ -36,7 +36,7 @@ interface Place {
 function eventsOf({ update, entry, change, value }: Place): readonly WhatsAppEvent[] {
   const { messages, statuses, ...shared } = value;
   const { metadata } = shared;
-  const phoneNumberId = isJsonObject(metadata) ? String(metadata['phone_number_id'] ?? '') : '';
+  const phoneNumberId = isJsonObject(metadata) ? wordOf(metadata['phone_number_id']) : '';
   const contacts = objectsIn(value['contacts']);
   const lone = (name: 'messages' | 'statuses', item: JsonObject): JsonObject => ({
     ...update,

@@ -4,6 +4,14 @@ import type { JsonObject } from '../../../base/index.ts';
 /** A field that may be missing, null or something else altogether. */
 export const lenient = <T extends z.ZodType>(schema: T) => schema.nullish().catch(undefined);
 
+/** A word or number of a payload as text; empty for anything else. */
+export function wordOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** WhatsApp's id of a message, `wamid.…`. */
+export const messageId = z.string().regex(/^[!-~]{1,500}$/);
+
 /** Ids as people have them: business-scoped ones (`US.13491…`), those of a parent business, phone numbers. */
 const scopedId = /^[A-Z]{2}\.[A-Za-z0-9]{1,128}$/;
 const parentId = /^[A-Z]{2}\.ENT\.[A-Za-z0-9]{1,128}$/;
