@@ -270,7 +270,7 @@ describe('reading', () => {
   };
 
   it('never crashes when any part is missing, null, huge or something else', () => {
-    const odd = [
+    const odd: readonly unknown[] = [
       undefined,
       null,
       '',
