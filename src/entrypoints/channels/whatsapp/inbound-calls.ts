@@ -9,6 +9,7 @@ import { splitCall } from './split-call.ts';
 import type { WhatsAppEvent, WhatsAppReader } from './whatsapp-update.ts';
 
 const mostForeignNumbers = 100;
+const mostCourtesies = 1000;
 /** What the acknowledgement of a whole call says, most telling first. */
 const tellingOrder = [
   'submitted',
@@ -31,6 +32,8 @@ export class InboundCalls {
   readonly #people: PersonDirectory;
   readonly #onAccepted: (message: Message) => void;
   readonly #foreignNumbers = new Set<string>();
+  /** Messages that got their courtesy: WhatsApp repeats whole calls. */
+  readonly #courtesies = new Set<string>();
 
   constructor(
     context: ChannelAdapterContext,
@@ -65,7 +68,7 @@ export class InboundCalls {
       }
     }
     if (failures.length === 0) return together(acceptances);
-    // The courtesies of what was taken in: its repetition is a duplicate and brings none.
+    // The courtesies of what was taken in: its repetition brings none.
     this.#context.clock.after(0, () => void together(acceptances).afterAck?.());
     throw failures[0];
   }
@@ -90,6 +93,14 @@ export class InboundCalls {
     const message = await this.#people.recognise(parsed.message);
     const acceptance = await this.#context.accept(message);
     this.#onAccepted(message);
+    return this.#onceCourteous(message.dedupe_key, acceptance);
+  }
+
+  #onceCourteous(key: string, acceptance: Acceptance): Acceptance {
+    if (acceptance.afterAck === undefined) return acceptance;
+    if (this.#courtesies.has(key)) return { outcome: acceptance.outcome };
+    if (this.#courtesies.size >= mostCourtesies) this.#courtesies.clear();
+    this.#courtesies.add(key);
     return acceptance;
   }
 

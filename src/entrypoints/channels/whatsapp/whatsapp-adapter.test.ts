@@ -282,6 +282,25 @@ describe('the WhatsApp adapter', () => {
       await adapter.stop();
     });
 
+    it('what came before with no second courtesy', async () => {
+      const courtesies: string[] = [];
+      const adapter = create(
+        {},
+        {
+          accept: ({ text }) =>
+            Promise.resolve({
+              outcome: 'answered',
+              afterAck: () => Promise.resolve(void courtesies.push(text)),
+            }),
+        },
+      );
+      await adapter.start();
+      const call = callOf(['DE.a', 'one'], ['DE.b', 'two']);
+      for (let time = 0; time < 2; time += 1) await (await adapter.enqueueWebhookUpdate(call)).afterAck?.();
+      expect(courtesies).toEqual(['one', 'two']);
+      await adapter.stop();
+    });
+
     it('people in the name under which they first wrote, and answers them where they are now', async () => {
       const adapter = create();
       await adapter.start();
