@@ -35,6 +35,12 @@ describe('conditions', () => {
     ['guildIds', { guildIds: '987' }, { guildId: '987' }, {}],
     ['sourceIdPattern', { sourceIdPattern: '^-100' }, { channelId: '-1007' }, { channelId: '7-100' }],
     ['userId', { userId: 7 }, { userId: '7' }, { userId: '77' }],
+    [
+      'userId',
+      { userId: '49' },
+      { userId: 'DE.1', userAliases: ['49'] },
+      { userId: 'DE.1', userAliases: ['48'] },
+    ],
     ['contentPattern', { contentPattern: '^/code' }, { content: '/code me' }, { content: 'a /code' }],
     ['chatType', { chatType: ['dm'] }, { chatType: 'dm' }, { chatType: 'group' }],
     [
