@@ -45,7 +45,7 @@ function filled(document: JsonObject, schema: Json | undefined, leaf: Json, dept
     const [first] = either as readonly Json[];
     return found['enum'] === undefined ? filled(document, first, leaf, depth + 1) : (first ?? null);
   }
-  switch (found['type']) {
+  switch (String(found['type'])) {
     case 'object':
       return Object.fromEntries(
         Object.entries(objectOf(found['properties'])).map(([name, inner]) => [
@@ -65,7 +65,7 @@ function filled(document: JsonObject, schema: Json | undefined, leaf: Json, dept
   }
 }
 
-async function operations(document: JsonObject): Promise<readonly Operation[]> {
+function operations(document: JsonObject): readonly Operation[] {
   return Object.entries(objectOf(document['paths'])).flatMap(([path, item]) =>
     Object.entries(objectOf(item)).flatMap(([method, described]) => {
       if (!methods.has(method) || leftOut.test(path)) return [];
@@ -85,7 +85,7 @@ const inAddress = (value: Json): string =>
 it('no route answers odd input with a fault of its own', { timeout: 300_000 }, async () => {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${app.apiKey}` };
   const document = (await (await fetch(`${app.url}/openapi.json`, { headers })).json()) as JsonObject;
-  const all = await operations(document);
+  const all = operations(document);
   expect(all.length).toBeGreaterThan(80);
   const faults: string[] = [];
   for (const { path, method, query, body } of all) {
