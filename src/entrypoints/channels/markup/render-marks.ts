@@ -1,7 +1,7 @@
 import type { StyledRun, TextStyle } from './styled-run.ts';
 
 /** Shows nothing, and keeps a mark of the text from being read as markup. */
-export const zeroWidth = '\u200B';
+const zeroWidth = '\u200B';
 const marks = new Set(['*', '_', '~', '`'].map((character) => character.charCodeAt(0)));
 const address = /https?:\/\/[^\s<>]+/g;
 const fence = '```';
