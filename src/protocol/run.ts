@@ -187,6 +187,8 @@ export interface ReplyAddress {
   readonly replyToMessageId?: string;
   /** The platform's id of the command or press that is answered, where it wants that named. */
   readonly interactionId?: string;
+  /** Address that the answer is posted to, where whoever asked named one. */
+  readonly url?: string;
   /** Streams of a broker that get the response as an event, instead of a channel that says it. */
   readonly streams?: readonly string[];
 }

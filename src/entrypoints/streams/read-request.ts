@@ -1,6 +1,7 @@
 import { AppError, isJsonObject, tryParseJson, type Json } from '../../base/index.ts';
 import type { StreamEntry } from '../../platform/bus/index.ts';
 import { agentRequestEvent, agentStreams, type AgentRequestEvent } from '../../protocol/index.ts';
+import { storableJson } from '../channels/index.ts';
 
 /** A request with what its producer may leave out. */
 export interface ReadRequest {
@@ -42,17 +43,7 @@ function bodyOf({ body }: StreamEntry): Json {
   }
   const value = tryParseJson(text);
   if (value === undefined) throw new AppError('invalid_request', 'the body is no JSON');
-  return unstorable.test(text) ? storable(value) : value;
-}
-
-/** The same without NUL, and with a mark in place of half a character. */
-function storable(value: Json): Json {
-  if (typeof value === 'string') return value.replaceAll('\0', '').toWellFormed();
-  if (Array.isArray(value)) return (value as readonly Json[]).map(storable);
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [storable(key) as string, storable(inner ?? null)]),
-  );
+  return unstorable.test(text) ? storableJson(value) : value;
 }
 
 /** Fields written one by one, without an envelope, are all text: lists and objects come as JSON. */

@@ -1,0 +1,27 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/** An HMAC over bytes, as somebody says it is. */
+export interface ClaimedHmac {
+  readonly algorithm: 'sha256' | 'sha1' | 'sha512';
+  readonly encoding: 'hex' | 'base64';
+  /** The signed bytes, piece by piece. */
+  readonly signed: readonly (string | Uint8Array)[];
+  /** Each that was sent; one right one is enough. */
+  readonly signatures: readonly string[];
+}
+
+const forms = { hex: /^[0-9a-f]*$/i, base64: /^[A-Za-z0-9+/]*={0,2}$/ };
+
+/** True when one of the signatures is made with one of the keys. Each pair is compared in constant time. */
+export function checkHmac(claimed: ClaimedHmac, keys: readonly (string | Uint8Array)[]): boolean {
+  const { algorithm, encoding } = claimed;
+  const given = claimed.signatures
+    .filter((signature) => signature !== '' && forms[encoding].test(signature))
+    .map((signature) => Buffer.from(signature, encoding));
+  return keys.some((key) => {
+    const hmac = createHmac(algorithm, key);
+    for (const piece of claimed.signed) hmac.update(piece);
+    const expected = hmac.digest();
+    return given.some((bytes) => bytes.length === expected.length && timingSafeEqual(bytes, expected));
+  });
+}
