@@ -12,6 +12,8 @@ export interface MessageOrder {
   readonly replyUrl?: string;
   /** Who acts, instead of the user on the platform. */
   readonly caller?: Scope;
+  /** Digest of what was said, where the same key with something else has to be refused. */
+  readonly fingerprint?: string;
   /** Kept with the run, and part of the answer. */
   readonly metadata?: JsonObject;
 }

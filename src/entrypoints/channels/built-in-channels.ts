@@ -1,5 +1,6 @@
 import type { ChannelAdapterFactory } from './channel-adapter.ts';
 import { createDiscordAdapter } from './discord/discord-adapter.ts';
+import { createRestAdapter } from './rest/rest-adapter.ts';
 import { createSlackAdapter } from './slack/slack-adapter.ts';
 import { createTelegramAdapter } from './telegram/telegram-adapter.ts';
 import { createWebhookAdapter } from './webhook/webhook-adapter.ts';
@@ -7,6 +8,7 @@ import { createWebhookAdapter } from './webhook/webhook-adapter.ts';
 /** Platforms that come with the product. */
 export const builtInChannels: Readonly<Record<string, ChannelAdapterFactory>> = {
   discord: createDiscordAdapter,
+  rest: createRestAdapter,
   slack: createSlackAdapter,
   telegram: createTelegramAdapter,
   webhook: createWebhookAdapter,

@@ -1,6 +1,6 @@
-import type { AppError, Clock, Json, Logger } from '../../base/index.ts';
+import type { AppError, Clock, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
-import type { ChannelDefinition, Message, ReplyAddress } from '../../protocol/index.ts';
+import type { ChannelDefinition, Message, ReplyAddress, RunTarget, Scope } from '../../protocol/index.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { Outgoing } from './delivery-store.ts';
 
@@ -45,6 +45,22 @@ export interface RawWebhook {
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;
+}
+
+/** What a program says over our own API. */
+export interface ProgramMessage {
+  readonly text: string;
+  /** What a workflow gets instead of the text. */
+  readonly inputs?: JsonObject;
+  readonly userId?: string;
+  readonly userName?: string;
+  readonly conversationId?: string;
+  readonly metadata: JsonObject;
+  readonly target?: RunTarget;
+  /** Where the answer is posted. */
+  readonly callbackUrl?: string;
+  /** Said again under the same key it is the same message. */
+  readonly key: string | null;
 }
 
 /** What a platform is told in answer to its call. */
@@ -135,6 +151,13 @@ export interface ChannelAdapter {
   parse(update: unknown): ParsedUpdate;
   /** Takes in a verified update; durable when it resolves. Rejects when the platform should send it again. */
   enqueueWebhookUpdate(update: unknown): Promise<Acceptance>;
+  /**
+   * Takes in what a program says on its own behalf, with its own rights; absent where people write. Durable when it
+   * resolves. Error: `invalid_request`.
+   */
+  enqueueMessage?(caller: Scope, message: ProgramMessage): Promise<Acceptance>;
+  /** How long a program is kept for its answer unless it says otherwise, in milliseconds. */
+  readonly waitMs?: number;
   /** Key of the conversation a message belongs to, the same for each of its messages. */
   conversation(message: Message): string;
   /** Where the answer to a message goes. */

@@ -10,5 +10,5 @@ export { ChannelHub, createChannelHub } from './channel-hub.ts';
 export type { DeliverySettings } from './deliver-response.ts';
 export { PairingManager, type PairingManagerDeps, type PendingPairing } from './pairing/pairing-manager.ts';
 export type { Pairing, PlatformUser } from './pairing/pairing-store.ts';
-export { createChannelDesk, type ChannelDesk } from './channel-desk.ts';
+export { createChannelDesk, type ChannelDesk, type SaidMessage } from './channel-desk.ts';
 export type { ChannelMessage } from './recent-messages.ts';

@@ -78,9 +78,16 @@ export function requestOfTurn(turn: Turn): AgentRequest {
 }
 
 /** What a program is told in the answer, so that it knows which of its requests it belongs to. */
-function askedBy({ message_id, dedupe_key, order }: Message, target: RunTarget): JsonObject {
+function askedBy({ message_id, dedupe_key, channel_id, order }: Message, target: RunTarget): JsonObject {
   const id = message_id ?? dedupe_key;
-  return { id, correlation_id: id, target: target.name, metadata: order?.metadata ?? {} };
+  return {
+    id,
+    correlation_id: id,
+    source_id: channel_id,
+    target: target.name,
+    metadata: order?.metadata ?? {},
+    ...(order?.fingerprint === undefined ? {} : { fingerprint: order.fingerprint }),
+  };
 }
 
 function contextText(context: readonly Message[]): readonly string[] {

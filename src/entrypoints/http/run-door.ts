@@ -20,7 +20,7 @@ export interface RunCall {
 }
 
 /** The caller's `Idempotency-Key`, apart from those of other callers. Error: `invalid_request`. */
-function dedupeKeyOf(request: FastifyRequest): string | null {
+export function dedupeKeyOf(request: FastifyRequest): string | null {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key === 'string' && key.length > 0 && key.length <= longestKey) {

@@ -66,16 +66,16 @@ const channel = (name: string, lines: readonly string[]) => ({
   ].join('\n'),
 });
 
-const workflow = (name: string, inputs: string, output: string) => ({
-  [`workflows/${name}.yaml`]: [
+const workflow = {
+  'workflows/deploy.yaml': [
     'apiVersion: agent33/v1',
     'kind: Workflow',
-    `metadata: { name: ${name} }`,
+    'metadata: { name: deploy }',
     'spec:',
-    `  inputs: ${inputs}`,
-    '  steps: [ { id: say, action: transform, inputs: { data: "' + output + '" } } ]',
+    '  inputs: { ref: { type: string } }',
+    '  steps: [ { id: say, action: transform, inputs: { template: "{{ inputs.ref }}" } } ]',
   ].join('\n'),
-});
+};
 
 beforeAll(async () => {
   posts = await receiver.start();
@@ -86,7 +86,7 @@ beforeAll(async () => {
         'apiVersion: agent33/v1\nkind: Project\nmetadata: { name: test }\nspec: { models: { default: fake/model }, egress: { allow: [127.0.0.1] } }\n',
       'agents/support.yaml':
         'apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: support }\nspec: { instructions: You help. }\n',
-      ...workflow('deploy', '{ ref: { type: string } }', '{{ inputs.ref }}'),
+      ...workflow,
       'sensors/push.yaml':
         'apiVersion: agent33/v1\nkind: Sensor\nmetadata: { name: push }\nspec: { type: event, config: { name: external.github.push }, start: { workflow: deploy }, inputs: { ref: "{{ event.payload.ref }}" } }\n',
       ...channel('github', [

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AppError, isJsonObject, toAppError, type Json, type JsonObject } from '../../../base/index.ts';
 import type { WebhookChannelSpec } from '../../../protocol/index.ts';
+import { checkReplyUrl } from '../posted-answers/check-reply-url.ts';
 import { compileField, type ExpressionSource, type ReadField } from './compile-field.ts';
 import type { WebhookCall } from './decode-call.ts';
 import { fieldsOfScheme } from './scheme-fields.ts';
@@ -95,18 +96,6 @@ export function createCallMapping(spec: WebhookChannelSpec, expressions: Express
       return { missing: toAppError(error).message };
     }
   };
-}
-
-/** Error: `invalid_request`. */
-export function checkReplyUrl(address: string, hosts: readonly string[]): void {
-  const url = URL.parse(address);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
-    throw new AppError('invalid_request', 'the address for the answer is no http or https address');
-  const host = url.hostname.toLowerCase();
-  const isListed = hosts.some((listed) =>
-    listed.startsWith('*.') ? host.endsWith(listed.slice(1).toLowerCase()) : host === listed.toLowerCase(),
-  );
-  if (!isListed) throw new AppError('invalid_request', `the host "${host}" is not among those that may get answers`);
 }
 
 interface Value {
