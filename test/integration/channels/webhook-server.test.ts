@@ -1,59 +1,13 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { FakeReceiver } from '../../../src/testing/channels.ts';
 import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
 
 const secret = 'a-secret-of-the-test';
 const answerSecret = `whsec_${Buffer.from('0123456789abcdef01234567').toString('base64')}`;
 
-interface Post {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
-
-/** A program that gets answers, and refuses as many as it is told to. */
-class Receiver {
-  readonly posts: Post[] = [];
-  refusals: { readonly status: number; readonly headers?: Record<string, string> }[] = [];
-  readonly #server: Server;
-  readonly #watchers = new Set<() => void>();
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('end', () => {
-        this.posts.push({ headers: request.headers, body: Buffer.concat(parts).toString() });
-        const { status, headers = {} } = this.refusals.shift() ?? { status: 204 };
-        response.writeHead(status, headers).end();
-        for (const look of this.#watchers) look();
-      });
-    });
-  }
-
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-
-  async waitFor(count: number): Promise<readonly Post[]> {
-    while (this.posts.length < count)
-      await new Promise<void>((resolve) => {
-        this.#watchers.add(resolve);
-      });
-    return this.posts;
-  }
-}
-
-const receiver = new Receiver();
+let receiver: FakeReceiver;
 let app: TestApp;
-let posts: string;
 
 const channel = (name: string, lines: readonly string[]) => ({
   [`channels/${name}.yaml`]: [
@@ -78,7 +32,7 @@ const workflow = {
 };
 
 beforeAll(async () => {
-  posts = await receiver.start();
+  receiver = await FakeReceiver.start();
   app = await createTestApp({
     env: { HOOK_SECRET: secret, ANSWER_SECRET: answerSecret },
     files: {
@@ -98,7 +52,7 @@ beforeAll(async () => {
         'signature: { scheme: hmac, header: x-signature, secret: [an-older-secret, "${HOOK_SECRET}"] }',
         'message: { text: "{{ body.title }}: {{ body.text }}", userId: body.user.id, conversationId: $.thread, messageId: /id }',
         'when: body.kind != "debug"',
-        `reply: { url: "${posts}/answers", secret: "\${ANSWER_SECRET}", headers: { x-tenant: acme }, hmac: { header: X-Hub-Signature-256, prefix: "sha256=", secret: "\${HOOK_SECRET}" } }`,
+        `reply: { url: "${receiver.url}/answers", secret: "\${ANSWER_SECRET}", headers: { x-tenant: acme }, hmac: { header: X-Hub-Signature-256, prefix: "sha256=", secret: "\${HOOK_SECRET}" } }`,
       ]),
       ...channel('fan', [
         'signature: { scheme: token, secret: "${HOOK_SECRET}" }',
@@ -181,7 +135,7 @@ it('publishes a verified push as an event, once, and a workflow works on it', as
 });
 
 it('answers a call to its receiver, signed, after a 5xx and a 429', async () => {
-  receiver.refusals = [{ status: 500 }, { status: 429, headers: { 'retry-after': '1' } }];
+  receiver.answers.push({ status: 500 }, { status: 429, headers: { 'retry-after': '1' } });
   const alert = { id: 'a1', kind: 'alert', thread: 't1', user: { id: 7 }, title: 'disk', text: 'full 👋' };
   const taken = await call('alerts', alert, asAlert);
   expect(taken).toMatchObject({ status: 202, body: { id: 'a1', runs: [{ status: 'submitted' }] } });

@@ -3,6 +3,7 @@ import { AppError, parseDuration, type Json, type JsonObject } from '../../../ba
 import { runStatuses, type AgentResponse } from '../../../protocol/index.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { failureOf } from '../run-answer.ts';
+import { responseWithin } from '../response-within.ts';
 import { sessionKeyOf, streamRun, submitRun } from '../run-door.ts';
 import { graphToWire, wireGraphParts } from '../wire-graph.ts';
 import { usageToWire, wireUsage } from '../wire.ts';
