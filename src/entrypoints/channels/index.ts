@@ -2,6 +2,7 @@ export type * from './channel-adapter.ts';
 export { createChannelState, type ChannelState, type StateKey } from './channel-state.ts';
 export { holdsLease } from './holds-lease.ts';
 export type { Delivery } from './delivery-store.ts';
+export { createWebhookCheck } from './webhook/check-webhook-channel.ts';
 export { storableJson } from './storable-json.ts';
 export { toResponseEvent } from './response-event.ts';
 export type { StreamReplies } from './stream-replies.ts';

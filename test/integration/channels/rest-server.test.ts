@@ -34,7 +34,7 @@ beforeAll(async () => {
         'apiVersion: agent33/v1\nkind: Channel\nmetadata: { name: closed }\nspec: { platform: rest, agent: support, access: { users: [ada] } }\n',
     },
   });
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await app.stop();
