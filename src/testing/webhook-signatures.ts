@@ -34,7 +34,11 @@ export const signWebhook = {
   standard: (body, secret, nowMs) => {
     const stamp = seconds(nowMs);
     const signature = hmac('sha256', standardKey(secret), `msg_1.${stamp}.${body}`).digest('base64');
-    return { 'webhook-id': 'msg_1', 'webhook-timestamp': stamp, 'webhook-signature': `v1,AAAA v1,${signature}` };
+    return {
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': stamp,
+      'webhook-signature': `v1,AAAA v1,${signature}`,
+    };
   },
   token: (_body, secret) => ({ authorization: `Bearer ${secret}` }),
   basic: (_body, secret) => ({

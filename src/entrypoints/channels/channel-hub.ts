@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type Logger,
   type Service,
+  storable,
 } from '../../base/index.ts';
 import type { EventPublisher } from '../../engine/automation/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
@@ -311,13 +312,14 @@ export class ChannelHub implements Service {
       commands: chatCommands,
       createEgress: this.#deps.createEgress,
       allowPrivate: this.#deps.allowPrivate,
-      publish: (event) => {
+      publish: async (event) => {
         if (this.#deps.events === undefined)
           throw new AppError('not_ready', 'this process cannot publish events');
         const principal = `channel:${definition.metadata.name}`;
         return this.#deps.events.publish({ ...systemScope, principal, scopes: [] }, event);
       },
-      accept: async (message) => {
+      accept: async (written) => {
+        const message = storable(written);
         channel.lastInAt = this.#deps.clock.now();
         const acceptance = await acceptor.accept(message);
         if (acceptance.outcome === 'submitted')

@@ -3,7 +3,6 @@ export { createChannelState, type ChannelState, type StateKey } from './channel-
 export { holdsLease } from './holds-lease.ts';
 export type { Delivery } from './delivery-store.ts';
 export { createWebhookCheck } from './webhook/check-webhook-channel.ts';
-export { storableJson } from './storable-json.ts';
 export { toResponseEvent } from './response-event.ts';
 export type { StreamReplies } from './stream-replies.ts';
 export type { ChannelHubDeps, ChannelView } from './channel-hub.ts';

@@ -106,8 +106,7 @@ export class TurnDesk {
     if (!mustWait) return this.#submitNow(message, conversation);
     const { sessionKey } = conversation;
     const place = { channel: this.#definition.metadata.name, sessionKey, kind: 'waiting' } as const;
-    if (!(await this.#waiting.keep(message, place, this.#deps.clock.now())))
-      return { outcome: 'duplicate' };
+    if (!(await this.#waiting.keep(message, place, this.#deps.clock.now()))) return { outcome: 'duplicate' };
     this.#later(sessionKey, this.#pauseMs(message));
     return { outcome: 'waiting' };
   }
@@ -133,7 +132,8 @@ export class TurnDesk {
   ): { readonly target: RunTarget; readonly route: string } {
     const { agent, agents } = this.#definition.spec;
     const chosen = [agent, ...agents].find((name) => name === state.agent);
-    const target = message.order?.target ?? (chosen === undefined ? undefined : { kind: 'agent', name: chosen });
+    const target =
+      message.order?.target ?? (chosen === undefined ? undefined : { kind: 'agent', name: chosen });
     const event = eventOfMessage(message, this.#definition.metadata.name);
     const decision = this.#deps.router.decide(
       target === undefined ? event : { ...event, target },

@@ -1,7 +1,6 @@
-import { AppError, isJsonObject, tryParseJson, type Json } from '../../base/index.ts';
+import { AppError, isJsonObject, storable, tryParseJson, type Json } from '../../base/index.ts';
 import type { StreamEntry } from '../../platform/bus/index.ts';
 import { agentRequestEvent, agentStreams, type AgentRequestEvent } from '../../protocol/index.ts';
-import { storableJson } from '../channels/index.ts';
 
 /** A request with what its producer may leave out. */
 export interface ReadRequest {
@@ -15,8 +14,6 @@ export interface ReadRequest {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const mostIssues = 5;
-/** Escapes that may stand for characters which no database takes: NUL, and halves of pairs. */
-const unstorable = /\\u(?:0000|d[89a-f])/i;
 
 /** Error: `invalid_request` with the reason for people, for an entry that can never be a request. */
 export function readRequest(entry: StreamEntry): ReadRequest {
@@ -43,7 +40,7 @@ function bodyOf({ body }: StreamEntry): Json {
   }
   const value = tryParseJson(text);
   if (value === undefined) throw new AppError('invalid_request', 'the body is no JSON');
-  return unstorable.test(text) ? storableJson(value) : value;
+  return storable(value);
 }
 
 /** Fields written one by one, without an envelope, are all text: lists and objects come as JSON. */

@@ -74,7 +74,10 @@ it('waits for the answer, and goes on with the conversation of its user', async 
   expect(other.body.session_id).not.toBe(first.body.session_id);
   const named = await say({ text: 'hello', user_id: 'ada', conversation_id: 'ticket-1' });
   expect(new Set([first, other, named].map(({ body }) => body.session_id)).size).toBe(3);
-  const stranger = await say({ text: 'hello', user_id: 'ada' }, await keyWith('agents:invoke', 'tools:execute'));
+  const stranger = await say(
+    { text: 'hello', user_id: 'ada' },
+    await keyWith('agents:invoke', 'tools:execute'),
+  );
   expect(stranger.status).toBe(200);
   expect(stranger.body.session_id).not.toBe(first.body.session_id);
 });
@@ -118,17 +121,27 @@ it('answers later where the caller does not wait, and posts a signed callback', 
   expect(headers['webhook-signature']).toBe(
     `v1,${createHmac('sha256', secret).update(signed).digest('base64')}`,
   );
-  expect(await (await app.request('GET', `/api/v1/runs/${runId}`)).json()).toMatchObject({ status: 'completed' });
+  expect(await (await app.request('GET', `/api/v1/runs/${runId}`)).json()).toMatchObject({
+    status: 'completed',
+  });
 });
 
 it('takes the same key for the same message, and refuses it for another', async () => {
   const before = app.fakeModel.calls.length;
   const key = { 'idempotency-key': 'once' };
-  const [one, two] = await Promise.all([say({ text: 'pay', user_id: 'u' }, key), say({ text: 'pay', user_id: 'u' }, key)]);
+  const [one, two] = await Promise.all([
+    say({ text: 'pay', user_id: 'u' }, key),
+    say({ text: 'pay', user_id: 'u' }, key),
+  ]);
   expect([one.status, two.status]).toEqual([200, 200]);
   expect(two.body.run_id).toBe(one.body.run_id);
   expect(app.fakeModel.calls.length).toBe(before + 1);
-  for (const changed of [{ text: 'pay twice' }, { user_id: 'v' }, { conversation_id: 'c' }, { metadata: { a: 1 } }]) {
+  for (const changed of [
+    { text: 'pay twice' },
+    { user_id: 'v' },
+    { conversation_id: 'c' },
+    { metadata: { a: 1 } },
+  ]) {
     const refused = await say({ text: 'pay', user_id: 'u', ...changed }, key);
     expect(refused).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } });
   }
@@ -138,7 +151,10 @@ it('takes the same key for the same message, and refuses it for another', async 
 });
 
 it('goes by its rules, by the target that was named, and by the rights of the caller', async () => {
-  expect((await say({ text: 'x', metadata: { plan: 'gold' } })).body['target']).toEqual({ kind: 'agent', name: 'sales' });
+  expect((await say({ text: 'x', metadata: { plan: 'gold' } })).body['target']).toEqual({
+    kind: 'agent',
+    name: 'sales',
+  });
   const worked = await say({ workflow: 'echo', inputs: { said: 'hi' } });
   expect(worked).toMatchObject({ status: 200, body: { target: { kind: 'workflow', name: 'echo' } } });
   expect(JSON.stringify(worked.body['output'])).toContain('hi');

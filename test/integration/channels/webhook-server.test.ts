@@ -78,7 +78,10 @@ async function call(name: string, body: object, headers: (text: string) => Recor
     body: text,
   });
   const answer = await response.text();
-  return { status: response.status, body: answer === '' ? null : (JSON.parse(answer) as Record<string, unknown>) };
+  return {
+    status: response.status,
+    body: answer === '' ? null : (JSON.parse(answer) as Record<string, unknown>),
+  };
 }
 
 const asGithub = (event: string, delivery: string) => (text: string) => ({
@@ -127,7 +130,9 @@ it('publishes a verified push as an event, once, and a workflow works on it', as
   expect([again.status, again.body?.['status']]).toEqual([200, 'duplicate']);
   let started: readonly ShownRun[] = [];
   await expect
-    .poll(async () => (started = await runsOf('target=deploy&target_kind=workflow')).length, { timeout: 30_000 })
+    .poll(async () => (started = await runsOf('target=deploy&target_kind=workflow')).length, {
+      timeout: 30_000,
+    })
     .toBe(1);
   const ended = await untilEnded(started[0]?.id ?? '');
   expect(ended).toMatchObject({ status: 'completed', input: { ref: 'refs/heads/main 👋' } });
@@ -156,7 +161,9 @@ it('answers a call to its receiver, signed, after a 5xx and a 429', async () => 
   const { headers, body } = last;
   const key = Buffer.from(answerSecret.slice('whsec_'.length), 'base64');
   const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
-  expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', key).update(signed).digest('base64')}`);
+  expect(headers['webhook-signature']).toBe(
+    `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+  );
   expect(headers['x-hub-signature-256']).toBe(`sha256=${sign(body)}`);
   expect(headers['x-tenant']).toBe('acme');
   expect(JSON.stringify(app.fakeModel.calls)).toContain('disk: full 👋');
@@ -183,7 +190,9 @@ it('says why a call is not taken in', async () => {
   const missing = await call('alerts', { id: 'b2', kind: 'alert', title: 'x' }, asAlert);
   expect(missing).toMatchObject({ status: 422, body: { status: 'rejected' } });
   expect(missing.body?.['reason']).toMatch(/^message\.text: .*body\.text/);
-  expect((await call('alerts', { id: 'b3', kind: 'alert' }, () => ({ 'x-signature': '00' }))).status).toBe(401);
+  expect((await call('alerts', { id: 'b3', kind: 'alert' }, () => ({ 'x-signature': '00' }))).status).toBe(
+    401,
+  );
   const unreadable = await fetch(new URL('/webhooks/webhook/alerts', app.url), {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-signature': sign('{') },

@@ -44,7 +44,8 @@ export async function postAnswer(
   const reason = `${host} answered ${status}`;
   if (status === 410 || headers['webhook-delivery'] === 'abort-message')
     throw new SendError('permanent', `${reason} and wants no more of it`);
-  const retryAfterMs = readRetryAfter(headers['retry-after'], nowMs) ?? (status === 429 ? throttledMs : undefined);
+  const retryAfterMs =
+    readRetryAfter(headers['retry-after'], nowMs) ?? (status === 429 ? throttledMs : undefined);
   if (retryAfterMs === undefined) throw new SendError('retry', reason);
   const code = status === 429 ? 'rate_limited' : 'upstream_error';
   throw new SendError('retry', reason, { code, retryAfterMs });

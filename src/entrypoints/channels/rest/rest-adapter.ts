@@ -1,4 +1,4 @@
-import { AppError, withDeadline } from '../../../base/index.ts';
+import { AppError, storable, withDeadline } from '../../../base/index.ts';
 import type { ChannelDefinitionOf, Message, ReplyAddress, Scope } from '../../../protocol/index.ts';
 import type {
   Acceptance,
@@ -16,7 +16,6 @@ import { AnswerPoster } from '../posted-answers/answer-poster.ts';
 import { checkReplyUrl } from '../posted-answers/check-reply-url.ts';
 import { longestPost, renderAnswer, renderText } from '../posted-answers/render-answer.ts';
 import { SendError } from '../send-error.ts';
-import { storableJson } from '../storable-json.ts';
 import { parseRestUpdate, updateOf } from './rest-message.ts';
 
 const sendTimeoutMs = 60_000;
@@ -91,7 +90,7 @@ class RestAdapter implements ChannelAdapter {
     if (!this.#started) throw new AppError('not_ready', 'the channel has not started');
     if (message.callbackUrl !== undefined)
       checkReplyUrl(message.callbackUrl, this.#definition.spec.callbacks.hosts);
-    const parsed = this.#parse(storableJson(updateOf(message)), caller);
+    const parsed = this.#parse(storable(updateOf(message)), caller);
     if (parsed.message === undefined) throw new AppError('invalid_request', `text: ${parsed.ignored}`);
     const acceptance = await this.#context.accept(parsed.message);
     this.#buffer.push(parsed.message);
@@ -132,7 +131,8 @@ class RestAdapter implements ChannelAdapter {
     chunk: Chunk,
     options: { signal: AbortSignal; key?: string },
   ): Promise<string> {
-    if (url === undefined) return Promise.reject(new SendError('permanent', 'no address for answers was named'));
+    if (url === undefined)
+      return Promise.reject(new SendError('permanent', 'no address for answers was named'));
     return this.#poster.post(url, chunk, options);
   }
 
@@ -145,7 +145,8 @@ class RestAdapter implements ChannelAdapter {
     checkReplyUrl(channelId, this.#definition.spec.callbacks.hosts);
     const deadline = withDeadline(this.#context.clock, sendTimeoutMs);
     try {
-      for (const chunk of this.render(text)) await this.#poster.post(channelId, chunk, { signal: deadline.signal });
+      for (const chunk of this.render(text))
+        await this.#poster.post(channelId, chunk, { signal: deadline.signal });
     } finally {
       deadline.clear();
     }
@@ -157,6 +158,10 @@ class RestAdapter implements ChannelAdapter {
 
   #parse(update: unknown, caller?: Scope): ParsedUpdate {
     const nowMs = this.#context.clock.now();
-    return parseRestUpdate(update, { channel: this.accountId, nowMs, ...(caller === undefined ? {} : { caller }) });
+    return parseRestUpdate(update, {
+      channel: this.accountId,
+      nowMs,
+      ...(caller === undefined ? {} : { caller }),
+    });
   }
 }

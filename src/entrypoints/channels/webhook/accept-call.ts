@@ -63,8 +63,10 @@ export function answerCall(
     outcomes.some((outcome) => some.includes(outcome));
   if (has('submitted', 'waiting'))
     return { outcome: 'submitted', reply: jsonReply(202, { status: 'accepted', ...shown }) };
-  if (has('duplicate')) return { outcome: 'duplicate', reply: jsonReply(200, { status: 'duplicate', ...shown }) };
-  if (has('rejected')) return { outcome: 'rejected', reply: jsonReply(422, { status: 'rejected', ...shown }) };
+  if (has('duplicate'))
+    return { outcome: 'duplicate', reply: jsonReply(200, { status: 'duplicate', ...shown }) };
+  if (has('rejected'))
+    return { outcome: 'rejected', reply: jsonReply(422, { status: 'rejected', ...shown }) };
   return { outcome: 'ignored', reply: jsonReply(200, { status: 'ignored', ...shown }) };
 }
 
@@ -79,10 +81,13 @@ function messagesFor(spec: WebhookChannelSpec, message: Message): readonly Messa
       dedupe_key: `${message.dedupe_key}#${target.kind}:${target.name}`,
       order: { ...message.order, target },
     }));
-  return spec.agent ?? spec.team ?? spec.workflow ? [message] : [];
+  return (spec.agent ?? spec.team ?? spec.workflow) ? [message] : [];
 }
 
-async function startTarget({ accept }: Pick<ChannelAdapterContext, 'accept'>, message: Message): Promise<Done> {
+async function startTarget(
+  { accept }: Pick<ChannelAdapterContext, 'accept'>,
+  message: Message,
+): Promise<Done> {
   const { outcome, runId, error } = await accept(message);
   const target: RunTarget | undefined = message.order?.target;
   return {
@@ -92,7 +97,9 @@ async function startTarget({ accept }: Pick<ChannelAdapterContext, 'accept'>, me
       ...(target === undefined ? {} : { target: { ...target } }),
       ...(runId === undefined ? {} : { run_id: runId }),
       ...(outcome === 'denied' ? { reason: `the user "${message.user_id}" is not among access.users` } : {}),
-      ...(outcome === 'rejected' && error !== undefined ? { error: { code: error.code, message: error.message } } : {}),
+      ...(outcome === 'rejected' && error !== undefined
+        ? { error: { code: error.code, message: error.message } }
+        : {}),
     },
   };
 }
@@ -112,7 +119,8 @@ async function publishEvent(
   } catch (error) {
     const fault = toAppError(error);
     if (fault.retryable || fault.fault !== 'caller') throw fault;
-    if (fault.code === 'idempotency_mismatch') return { outcome: 'duplicate', shown: { name, status: 'duplicate' } };
+    if (fault.code === 'idempotency_mismatch')
+      return { outcome: 'duplicate', shown: { name, status: 'duplicate' } };
     logger.warn({ reason: fault.message, event: name }, 'an event of a webhook could not be published');
     const shown = { name, status: 'rejected', error: { code: fault.code, message: fault.message } };
     return { outcome: 'rejected', shown };

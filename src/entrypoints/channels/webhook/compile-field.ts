@@ -50,7 +50,8 @@ function pathOf(expression: string): readonly string[] | undefined {
 function follow(scope: JsonObject, path: readonly string[]): Json | undefined {
   let value: Json | undefined = scope;
   for (const step of path) {
-    if (Array.isArray(value)) value = /^\d+$/.test(step) ? (value as readonly Json[])[Number(step)] : undefined;
+    if (Array.isArray(value))
+      value = /^\d+$/.test(step) ? (value as readonly Json[])[Number(step)] : undefined;
     else value = isJsonObject(value) && Object.hasOwn(value, step) ? value[step] : undefined;
     if (value === undefined) return undefined;
   }

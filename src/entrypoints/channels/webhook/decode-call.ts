@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
-import { isJsonObject, tryParseJson, type Json, type JsonObject } from '../../../base/index.ts';
+import { isJsonObject, storable, tryParseJson, type Json, type JsonObject } from '../../../base/index.ts';
 import type { RawWebhook } from '../channel-adapter.ts';
-import { storableJson } from '../storable-json.ts';
 
 const deepest = 64;
 
@@ -24,7 +23,7 @@ export function decodeCall(raw: RawWebhook, secretHeaders: readonly string[]): W
   return {
     headers: textsOf(raw.headers, (name) => !hidden.has(name)),
     query: textsOf(raw.query, () => true),
-    body: storableJson(body),
+    body: storable(body),
     digest: createHash('sha256').update(raw.body).digest('hex'),
   };
 }
@@ -58,7 +57,7 @@ function textsOf(
 ): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) =>
-      value !== undefined && isWanted(name) ? [[name, storableJson(value) as string]] : [],
+      value !== undefined && isWanted(name) ? [[name, storable(value)]] : [],
     ),
   );
 }

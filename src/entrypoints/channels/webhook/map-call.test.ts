@@ -68,14 +68,18 @@ it('finds each field where the definition says', () => {
 });
 
 /** The value with what is at one path changed, for every path there is. */
-function* variantsOf(value: Json, odd: (inner: Json) => readonly (Json | undefined)[]): Generator<Json | undefined> {
+function* variantsOf(
+  value: Json,
+  odd: (inner: Json) => readonly (Json | undefined)[],
+): Generator<Json | undefined> {
   yield* odd(value);
   if (Array.isArray(value)) {
     for (const [index, inner] of (value as readonly Json[]).entries())
       for (const variant of variantsOf(inner, odd)) yield (value as Json[]).with(index, variant ?? null);
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, inner] of Object.entries(value as JsonObject))
-      for (const variant of variantsOf(inner ?? null, odd)) yield { ...(value as JsonObject), [key]: variant };
+      for (const variant of variantsOf(inner ?? null, odd))
+        yield { ...(value as JsonObject), [key]: variant };
   }
 }
 
@@ -112,7 +116,9 @@ it('reads, ignores or refuses whatever is missing, null, huge or of another kind
 it('says what is missing and where it was looked for', () => {
   const without = (key: string) => Object.fromEntries(Object.entries(issue).filter(([name]) => name !== key));
   expect(map(whole, without('thread'))).toEqual({ missing: 'message.conversationId: nothing is at /thread' });
-  expect(map(whole, without('issue'))).toMatchObject({ missing: expect.stringMatching(/^message\.text: .*body\.issue/) });
+  expect(map(whole, without('issue'))).toMatchObject({
+    missing: expect.stringMatching(/^message\.text: .*body\.issue/),
+  });
   expect(map(whole, without('action'))).toMatchObject({ ignored: expect.stringMatching(/^when: .*action/) });
   expect(map(whole, { ...issue, reply_to: 'https://evil.example' })).toMatchObject({
     missing: expect.stringContaining('evil.example'),
@@ -129,9 +135,14 @@ it('knows where services put their ids and kinds', () => {
     return [mapping.mapped.messageId, mapping.mapped.event];
   };
   const secret = 'a-secret-of-24-characters';
-  expect(of({ scheme: 'github', secret }, {}, { 'x-github-delivery': 'd', 'x-github-event': 'push' })).toEqual(['d', 'push']);
+  expect(
+    of({ scheme: 'github', secret }, {}, { 'x-github-delivery': 'd', 'x-github-event': 'push' }),
+  ).toEqual(['d', 'push']);
   expect(of({ scheme: 'stripe', secret }, { id: 'evt_1', type: 'paid' }, {})).toEqual(['evt_1', 'paid']);
-  expect(of({ scheme: 'standard', secret }, { type: 'a.b' }, { 'webhook-id': 'msg' })).toEqual(['msg', 'a.b']);
+  expect(of({ scheme: 'standard', secret }, { type: 'a.b' }, { 'webhook-id': 'msg' })).toEqual([
+    'msg',
+    'a.b',
+  ]);
   expect(of({ scheme: 'gitlab', secret }, { object_kind: 'push' }, {})).toEqual(['digest', 'push']);
   expect(of({ scheme: 'none' }, {}, {})).toEqual(['digest', undefined]);
 });
@@ -173,17 +184,24 @@ const json = { 'content-type': 'application/json; charset=utf-8' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 it('reads JSON, forms and text, and keeps secrets and what no database takes out', () => {
-  expect(decodeCall(raw('{"a":"x\\u0000y\\ud83d"}', json), [])?.body).toEqual({ a: 'xy\ufffd' });
+  expect(decodeCall(raw('{"a":"x\\u0000y\\ud83d"}', json), [])?.body).toEqual({ a: 'x\ufffdy\ufffd' });
   expect(decodeCall(raw('a=1&b=%F0%9F%91%8B', form), [])?.body).toEqual({ a: '1', b: '👋' });
   expect(decodeCall(raw('payload=%7B%22a%22%3A1%7D', form), [])?.body).toEqual({ a: 1 });
   expect(decodeCall(raw('hello', { 'content-type': 'text/plain' }), [])?.body).toBe('hello');
   expect(decodeCall(raw('{"a":1}'), [])?.body).toEqual({ a: 1 });
-  const call = decodeCall(raw('{}', { ...json, authorization: 'Bearer x', 'x-event': 'e' }), ['authorization']);
+  const call = decodeCall(raw('{}', { ...json, authorization: 'Bearer x', 'x-event': 'e' }), [
+    'authorization',
+  ]);
   expect(call?.headers).toEqual({ ...json, 'x-event': 'e' });
 });
 
 it('does not read what is no JSON, no text, or nested without end', () => {
-  for (const bad of [raw('{', json), raw('', json), raw(new Uint8Array([0xff]), json), raw('x', { 'content-type': 'multipart/form-data' })])
+  for (const bad of [
+    raw('{', json),
+    raw('', json),
+    raw(new Uint8Array([0xff]), json),
+    raw('x', { 'content-type': 'multipart/form-data' }),
+  ])
     expect(decodeCall(bad, [])).toBeUndefined();
   expect(decodeCall(raw('['.repeat(100_000) + ']'.repeat(100_000), json), [])).toBeUndefined();
 });

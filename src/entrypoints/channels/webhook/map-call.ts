@@ -137,7 +137,9 @@ function absent(name: FieldName, written: string | undefined, reason: string | u
 function usualText(body: Json): string | undefined {
   if (!isJsonObject(body)) return textOf(body);
   const named = ['text', 'message', 'content'].map((name) => body[name]);
-  return named.find((one): one is string => typeof one === 'string' && one.trim() !== '') ?? JSON.stringify(body);
+  return (
+    named.find((one): one is string => typeof one === 'string' && one.trim() !== '') ?? JSON.stringify(body)
+  );
 }
 
 function unlessHolds(expressions: ExpressionSource, when: string, scope: JsonObject): string | undefined {

@@ -13,13 +13,16 @@ export function readCall(update: unknown): WebhookCall | undefined {
     body,
     headers: textsIn(headers),
     query: textsIn(query),
-    digest: typeof digest === 'string' ? digest : createHash('sha256').update(canonicalJson(body)).digest('hex'),
+    digest:
+      typeof digest === 'string' ? digest : createHash('sha256').update(canonicalJson(body)).digest('hex'),
   };
 }
 
 function textsIn(value: Json | undefined): Record<string, string> {
   if (!isJsonObject(value)) return {};
-  const texts = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  const texts = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
   return Object.fromEntries(texts);
 }
 
@@ -29,8 +32,7 @@ export function messageOfCall(
   { raw, channel, nowMs }: { readonly raw: Json; readonly channel: string; readonly nowMs: number },
 ): Message {
   const { text, userId, userName, conversationId, messageId, event, inputs, replyUrl } = call;
-  const place =
-    conversationId ?? (userId === undefined ? `event:${messageId}` : `user:${userId}`);
+  const place = conversationId ?? (userId === undefined ? `event:${messageId}` : `user:${userId}`);
   const metadata: JsonObject = event === undefined ? {} : { event_type: event };
   return {
     platform: 'webhook',

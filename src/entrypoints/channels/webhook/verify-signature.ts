@@ -46,7 +46,8 @@ export function verifyWebhookSignature(raw: RawWebhook, signature: WebhookSignat
       return verifyHmac(raw, signature, nowMs);
     case 'token': {
       const given = header(signature.header);
-      const token = signature.header === 'authorization' ? (/^Bearer +(\S+) *$/i.exec(given)?.[1] ?? '') : given;
+      const token =
+        signature.header === 'authorization' ? (/^Bearer +(\S+) *$/i.exec(given)?.[1] ?? '') : given;
       return isOneOf(token, signature.secret);
     }
     case 'basic': {

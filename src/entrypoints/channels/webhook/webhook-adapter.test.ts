@@ -61,7 +61,12 @@ channelContract('Webhook', async () => {
   const message = { userId: 'body.user', messageId: 'body.id' };
   return {
     adapter: createWebhookAdapter(contextFor({ message, reply: { url } })),
-    update: (text) => ({ headers: {}, query: {}, body: { text, user: 'u7', id: `m${(contractId += 1)}` }, digest: 'd' }),
+    update: (text) => ({
+      headers: {},
+      query: {},
+      body: { text, user: 'u7', id: `m${(contractId += 1)}` },
+      digest: 'd',
+    }),
     forged: [
       posted('{}', {}),
       posted('{}', signWebhook.github('{}', 'another secret')),
@@ -94,7 +99,9 @@ describe('the webhook adapter', () => {
 
   it('takes nothing in before it has started, so that the sender comes again', async () => {
     const adapter = createWebhookAdapter(contextFor({}));
-    await expect(adapter.enqueueWebhookUpdate(update({ text: 'x' }))).rejects.toMatchObject({ retryable: true });
+    await expect(adapter.enqueueWebhookUpdate(update({ text: 'x' }))).rejects.toMatchObject({
+      retryable: true,
+    });
   });
 
   it('continues a conversation by its id, else by its user, else begins one', async () => {
@@ -116,7 +123,10 @@ describe('the webhook adapter', () => {
       order?.target?.name === 'b'
         ? Promise.reject(new AppError('storage_unavailable', 'away'))
         : Promise.resolve({ outcome: 'submitted', runId: 'run_1' });
-    const adapter = await started({ agent: undefined, targets: [{ agent: 'a' }, { agent: 'b' }, { team: 'c' }] });
+    const adapter = await started({
+      agent: undefined,
+      targets: [{ agent: 'a' }, { agent: 'b' }, { team: 'c' }],
+    });
     await expect(adapter.enqueueWebhookUpdate(update({ text: 'x' }))).rejects.toThrow('away');
     expect(accepted.map(({ order, dedupe_key: key }) => [order?.target?.name, key])).toEqual([
       ['a', 'hook:digest#agent:a'],
@@ -139,7 +149,10 @@ describe('the webhook adapter', () => {
     const adapter = await started({ publish: 'external.{{ event }}' }, { publish });
     const taken = await adapter.enqueueWebhookUpdate(update({ text: 'x' }));
     expect(taken.reply?.status).toBe(202);
-    expect(read(taken)).toMatchObject({ event: { error: { code: 'invalid_request' } }, runs: [{ run_id: 'run_1' }] });
+    expect(read(taken)).toMatchObject({
+      event: { error: { code: 'invalid_request' } },
+      runs: [{ run_id: 'run_1' }],
+    });
   });
 
   it.each([
@@ -162,7 +175,9 @@ describe('the webhook adapter', () => {
     const post = { body: new TextEncoder().encode('{"type":"url_verification","challenge":"c"}') };
     expect(asked({}, post)).toBeUndefined();
     expect(asked({ challenge: { field: 'challenge' } }, post)).toMatchObject({ body: '{"challenge":"c"}' });
-    expect(asked({ signature: { scheme: 'slack', secret } }, post)).toMatchObject({ body: '{"challenge":"c"}' });
+    expect(asked({ signature: { scheme: 'slack', secret } }, post)).toMatchObject({
+      body: '{"challenge":"c"}',
+    });
   });
 
   it('warns where nothing is checked', async () => {
@@ -175,7 +190,11 @@ describe('the webhook adapter', () => {
   const address = { channel: 'hook', platform: 'webhook', accountId: 'hook', chatId: 'c' };
   const send = (spec: object, more: object = {}) =>
     createWebhookAdapter(contextFor(spec))
-      .sendChunk({ ...address, ...more }, { body: '{"a":1}', plain: 'a' }, { signal: AbortSignal.timeout(10_000), key: 'rsp_1:0' })
+      .sendChunk(
+        { ...address, ...more },
+        { body: '{"a":1}', plain: 'a' },
+        { signal: AbortSignal.timeout(10_000), key: 'rsp_1:0' },
+      )
       .catch((error: unknown) => error);
 
   it.each([
@@ -183,8 +202,14 @@ describe('the webhook adapter', () => {
     [{ status: 302, headers: { location: '/x' } }, { verdict: 'retry' }],
     [{ status: 404 }, { verdict: 'retry' }],
     [{ status: 429 }, { verdict: 'retry', code: 'rate_limited', retryAfterMs: 60_000 }],
-    [{ status: 503, headers: { 'retry-after': '7' } }, { verdict: 'retry', retryAfterMs: 7000 }],
-    [{ status: 429, headers: { 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT' } }, { retryAfterMs: 86_400_000 }],
+    [
+      { status: 503, headers: { 'retry-after': '7' } },
+      { verdict: 'retry', retryAfterMs: 7000 },
+    ],
+    [
+      { status: 429, headers: { 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT' } },
+      { retryAfterMs: 86_400_000 },
+    ],
     [{ status: 410 }, { verdict: 'permanent' }],
     [{ status: 500, headers: { 'webhook-delivery': 'abort-message' } }, { verdict: 'permanent' }],
     ['cut' as const, { verdict: 'ambiguous' }],
@@ -209,9 +234,15 @@ describe('the webhook adapter', () => {
 
   it('signs with each secret that counts, and lets no header of the definition replace that', async () => {
     const secrets = [secret, `whsec_${'QUJD'.repeat(8)}`];
-    await send({ reply: { url: receiver.url, secret: secrets, headers: { 'Webhook-Id': 'mine', 'X-Team': 'a' } } });
+    await send({
+      reply: { url: receiver.url, secret: secrets, headers: { 'Webhook-Id': 'mine', 'X-Team': 'a' } },
+    });
     const [post] = receiver.posts;
-    expect(post?.headers).toMatchObject({ 'webhook-id': 'rsp_1:0', 'x-team': 'a', 'content-type': 'application/json' });
+    expect(post?.headers).toMatchObject({
+      'webhook-id': 'rsp_1:0',
+      'x-team': 'a',
+      'content-type': 'application/json',
+    });
     expect(String(post?.headers['webhook-signature'])).toMatch(/^v1,\S{44} v1,\S{44}$/);
   });
 });
@@ -224,7 +255,9 @@ describe('a definition', () => {
       metadata: { name: 'hook' },
       spec: { platform: 'webhook', signature: { scheme: 'none' }, ...spec },
     });
-    return parsed.success ? '' : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join();
+    return parsed.success
+      ? ''
+      : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join();
   };
 
   it.each([

@@ -36,7 +36,9 @@ const messageBody = z
       .min(0)
       .max(longestWaitSeconds)
       .optional()
-      .describe("Most seconds to wait for the answer; the channel's own `wait` when left out, 0 with a callback."),
+      .describe(
+        "Most seconds to wait for the answer; the channel's own `wait` when left out, 0 with a callback.",
+      ),
     stream: z.boolean().default(false).describe('Answer with server-sent events; the last is `done`.'),
   })
   .refine((body) => body.text !== undefined || body.message !== undefined || body.inputs !== undefined, {
@@ -87,7 +89,8 @@ function answerOf(response: AgentResponse, target: RunTarget): z.output<typeof a
     session_id: response.sessionId,
     target: { ...target },
     response: response.text,
-    output: target.kind === 'workflow' ? response.output : (outputOf(response.output).object ?? response.text),
+    output:
+      target.kind === 'workflow' ? response.output : (outputOf(response.output).object ?? response.text),
     execution_time_ms: response.executionTimeMs,
     usage: usageToWire(response.usage),
   };
@@ -136,7 +139,8 @@ export function addChannelMessageRoutes(app: HttpApp, deps: RouteDeps): void {
       const usual = body.callback === undefined ? said.waitMs : 0;
       const wanted = body.wait === undefined ? usual : body.wait * 1000;
       const limit = Math.min(wanted, deps.config.API_WAIT_TIMEOUT_SECONDS * 1000);
-      const response = limit === 0 ? undefined : await responseWithin(deps, scope, reply, { runId, milliseconds: limit });
+      const response =
+        limit === 0 ? undefined : await responseWithin(deps, scope, reply, { runId, milliseconds: limit });
       if (response !== undefined) {
         const failure = failureOf(response);
         if (failure !== undefined) throw failure;

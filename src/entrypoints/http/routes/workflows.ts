@@ -230,7 +230,10 @@ export function addWorkflowRoutes(app: HttpApp, deps: RouteDeps): void {
       if (stream) return streamRun(deps, request, reply, runId, answerOf);
 
       const limit = waitSeconds(wait, deps.config.API_WAIT_TIMEOUT_SECONDS);
-      const ended = limit === 0 ? undefined : await responseWithin(deps, request.scope, reply, { runId, milliseconds: limit * 1000 });
+      const ended =
+        limit === 0
+          ? undefined
+          : await responseWithin(deps, request.scope, reply, { runId, milliseconds: limit * 1000 });
       if (ended !== undefined) {
         const failure = failureOf(ended);
         if (failure !== undefined) throw failure;

@@ -15,7 +15,9 @@ export const restChannel = z
       .describe('How long a call without `wait` is kept for the answer; 0: it is told the run at once.'),
     callbacks: z
       .strictObject({
-        hosts: hostNames.default([]).describe('Hosts that a call may have its answer posted to. An empty list: none.'),
+        hosts: hostNames
+          .default([])
+          .describe('Hosts that a call may have its answer posted to. An empty list: none.'),
         ...outgoingSignature,
       })
       .prefault({})

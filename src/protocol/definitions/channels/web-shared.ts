@@ -28,7 +28,9 @@ const signingSecret = z
 function keyLength(secret: string): number {
   if (!secret.startsWith('whsec_')) return secret.length;
   const encoded = secret.slice('whsec_'.length);
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(encoded) ? Math.floor((encoded.replaceAll('=', '').length * 3) / 4) : 0;
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(encoded)
+    ? Math.floor((encoded.replaceAll('=', '').length * 3) / 4)
+    : 0;
 }
 
 /** How what is posted is signed. */

@@ -25,7 +25,9 @@ const signature = z
     z.strictObject({ scheme: z.literal('slack'), secret, tolerance }).describe('X-Slack-Signature.'),
     z
       .strictObject({ scheme: z.literal('standard'), secret, tolerance })
-      .describe('Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature. whpk_… checks Ed25519.'),
+      .describe(
+        'Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature. whpk_… checks Ed25519.',
+      ),
     z
       .strictObject({
         scheme: z.literal('hmac'),
@@ -53,7 +55,8 @@ const signature = z
           template.includes('{timestamp}') === (timestampHeader !== undefined),
         {
           path: ['template'],
-          message: 'expected {timestamp} in it together with timestampHeader: a time that is not signed can be changed',
+          message:
+            'expected {timestamp} in it together with timestampHeader: a time that is not signed can be changed',
         },
       )
       .describe('Any HMAC over the raw body.'),
@@ -77,15 +80,21 @@ const expression = z.string().min(1).max(4000);
 
 const message = z
   .strictObject({
-    text: expression.optional().describe('What is said. Left out: the text field of the body, else the body.'),
+    text: expression
+      .optional()
+      .describe('What is said. Left out: the text field of the body, else the body.'),
     userId: expression.optional().describe('Who says it.'),
     userName: expression.optional(),
     conversationId: expression
       .optional()
-      .describe('Calls with the same one continue a conversation. Left out: one for each user, else for each call.'),
+      .describe(
+        'Calls with the same one continue a conversation. Left out: one for each user, else for each call.',
+      ),
     messageId: expression
       .optional()
-      .describe("The sender's id of the call: one that comes twice counts once. Left out: the scheme's, else a digest."),
+      .describe(
+        "The sender's id of the call: one that comes twice counts once. Left out: the scheme's, else a digest.",
+      ),
     event: expression.optional().describe('What kind of event it is, for rules and texts.'),
     require: z
       .array(z.enum(['text', 'userId', 'userName', 'conversationId', 'messageId', 'event']))
@@ -93,14 +102,18 @@ const message = z
       .describe('Without these a call is not taken in.'),
   })
   .prefault({})
-  .describe('Where things are in a call: a path (body.issue.title, headers.x-event, $.a[0], /a/0) or text with {{ … }}.');
+  .describe(
+    'Where things are in a call: a path (body.issue.title, headers.x-event, $.a[0], /a/0) or text with {{ … }}.',
+  );
 
 /** Calls of any service. */
 export const webhookChannel = z
   .strictObject({
     enabled: sharedChannelFields.enabled,
     platform: z.literal('webhook').describe('Calls of any service.'),
-    agent: definitionName.optional().describe('What answers unless a rule says otherwise: one of agent, team, workflow.'),
+    agent: definitionName
+      .optional()
+      .describe('What answers unless a rule says otherwise: one of agent, team, workflow.'),
     team: definitionName.optional(),
     workflow: definitionName.optional(),
     routes: sharedChannelFields.routes,
@@ -113,7 +126,12 @@ export const webhookChannel = z
     signature,
     challenge: z
       .strictObject({
-        query: z.string().min(1).max(100).optional().describe('GET with this parameter is answered with its value.'),
+        query: z
+          .string()
+          .min(1)
+          .max(100)
+          .optional()
+          .describe('GET with this parameter is answered with its value.'),
         field: z
           .string()
           .min(1)
@@ -124,7 +142,9 @@ export const webhookChannel = z
       .prefault({})
       .describe('How the sender checks the address.'),
     message,
-    when: expression.optional().describe('Condition, such as body.action == "opened"; other calls are ignored.'),
+    when: expression
+      .optional()
+      .describe('Condition, such as body.action == "opened"; other calls are ignored.'),
     missing: z
       .enum(['reject', 'ignore'])
       .default('reject')
@@ -141,7 +161,10 @@ export const webhookChannel = z
       .describe('Name of an event that is published with the body, such as external.github.{{ event }}.'),
     reply: z
       .strictObject({
-        url: z.url({ protocol: /^https?$/ }).optional().describe('Where answers are posted.'),
+        url: z
+          .url({ protocol: /^https?$/ })
+          .optional()
+          .describe('Where answers are posted.'),
         urlFrom: expression.optional().describe('Where in the call the address is, of one of hosts.'),
         hosts: hostNames.default([]).describe('Hosts that urlFrom may name. An empty list: none.'),
         ...outgoingSignature,
