@@ -59,7 +59,7 @@ export interface ProgramMessage {
   readonly target?: RunTarget;
   /** Where the answer is posted. */
   readonly callbackUrl?: string;
-  /** Said again under the same key it is the same message. */
+  /** Said again by the same caller under the same key it is the same message. */
   readonly key: string | null;
 }
 

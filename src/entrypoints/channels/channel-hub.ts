@@ -315,6 +315,7 @@ export class ChannelHub implements Service {
       publish: async (event) => {
         if (this.#deps.events === undefined)
           throw new AppError('not_ready', 'this process cannot publish events');
+        channel.lastInAt = this.#deps.clock.now();
         const principal = `channel:${definition.metadata.name}`;
         return this.#deps.events.publish({ ...systemScope, principal, scopes: [] }, event);
       },

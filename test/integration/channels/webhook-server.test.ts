@@ -144,7 +144,7 @@ it('answers a call to its receiver, signed, after a 5xx and a 429', async () => 
   const alert = { id: 'a1', kind: 'alert', thread: 't1', user: { id: 7 }, title: 'disk', text: 'full 👋' };
   const taken = await call('alerts', alert, asAlert);
   expect(taken).toMatchObject({ status: 202, body: { id: 'a1', runs: [{ status: 'submitted' }] } });
-  const { run_id: runId } = (taken.body?.['runs'] as { run_id: string }[])[0] ?? { run_id: '' };
+  const runId = (taken.body?.['runs'] as { run_id: string }[] | undefined)?.[0]?.run_id;
   const got = await receiver.waitFor(3);
   const [first, , last] = got;
   if (first === undefined || last === undefined) throw new Error('no posts');

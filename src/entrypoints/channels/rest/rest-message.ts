@@ -52,7 +52,7 @@ export function parseRestUpdate(
     chat_type: 'dm',
     mentions_bot: true,
     attachments: [],
-    dedupe_key: `${channel}:${key}`,
+    dedupe_key: `${channel}:${caller?.principal ?? ''}:${key}`,
     metadata: { ...metadata, raw: update },
     order: {
       ...(caller === undefined ? {} : { caller }),

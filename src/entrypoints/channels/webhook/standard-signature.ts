@@ -8,7 +8,7 @@ const symmetric = 'whsec_';
 const asymmetric = 'whpk_';
 
 /** The bytes that a secret of Standard Webhooks stands for: base64 behind `whsec_`, else the text itself. */
-export function standardKey(secret: string): Uint8Array {
+function standardKey(secret: string): Uint8Array {
   return secret.startsWith(symmetric)
     ? Buffer.from(secret.slice(symmetric.length), 'base64')
     : Buffer.from(secret);

@@ -93,6 +93,19 @@ it.each(['stripe', 'slack', 'standard'] as const)(
   },
 );
 
+it.each([
+  ['github', 'x-hub-signature-256'],
+  ['shopify', 'x-shopify-hmac-sha256'],
+  ['slack', 'x-slack-signature'],
+  ['gitlab', 'x-gitlab-token'],
+  ['standard', 'webhook-signature'],
+] as const)('%s takes a signature as a whole only', (scheme, name) => {
+  const signed: Record<string, string> = signWebhook[scheme](body, secret, nowMs);
+  const signature = signed[name] ?? '';
+  for (const odd of [`${signature}0`, `${signature}=`, `${signature}\n`, signature.slice(0, -2)])
+    expect(check(settingsOf(scheme), call({ ...signed, [name]: odd })), odd).toBe(false);
+});
+
 it('takes hexadecimal signatures in capitals too', () => {
   const { 'x-hub-signature-256': signature } = signWebhook.github(body, secret);
   const upper = `sha256=${signature.slice(7).toUpperCase()}`;

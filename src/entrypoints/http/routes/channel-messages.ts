@@ -4,7 +4,7 @@ import type { AgentResponse, RunTarget } from '../../../protocol/index.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { failureOf, outputOf } from '../run-answer.ts';
 import { responseWithin } from '../response-within.ts';
-import { dedupeKeyOf, streamRun } from '../run-door.ts';
+import { idempotencyKeyOf, streamRun } from '../run-door.ts';
 import { usageToWire, wireUsage } from '../wire.ts';
 
 const longestWaitSeconds = 86_400;
@@ -127,7 +127,7 @@ export function addChannelMessageRoutes(app: HttpApp, deps: RouteDeps): void {
       const said = await deps.channels.say(scope, params.id, {
         text: body.text ?? body.message ?? JSON.stringify(inputs),
         metadata: body.metadata as JsonObject,
-        key: dedupeKeyOf(request),
+        key: idempotencyKeyOf(request),
         ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
       });
       const { runId, sessionId, duplicate } = said;

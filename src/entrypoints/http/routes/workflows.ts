@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AppError, parseDuration, type Json, type JsonObject } from '../../../base/index.ts';
+import { parseDuration, type Json, type JsonObject } from '../../../base/index.ts';
 import { runStatuses, type AgentResponse } from '../../../protocol/index.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { failureOf } from '../run-answer.ts';
@@ -82,7 +82,7 @@ function waitSeconds(wait: boolean | number, most: number): number {
 
 /** Workflows: definitions and runs. */
 export function addWorkflowRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { runs, runStore, workflowTools } = deps;
+  const { runStore, workflowTools } = deps;
 
   app.get(
     `${prefix}/actions`,
