@@ -58,8 +58,10 @@ export function verifyWebhookSignature(raw: RawWebhook, signature: WebhookSignat
         signature.secret.map((password) => `${signature.username}:${password}`),
       );
     }
+    case 'none':
+      return true;
     default:
-      return signature.scheme === 'none';
+      return false;
   }
 }
 
