@@ -201,6 +201,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const channels = createChannelHub({
     runs,
     approvals: runs.approvals,
+    events: automation.events,
     router,
     pairingSecret: foundation.credentials.encryptionKey,
     storage,

@@ -3,6 +3,7 @@ import { builtinSensorConfigs, checkSchedule, checkSensor } from '../engine/auto
 import type { DefinitionCheck, ReferenceCheck } from '../engine/definitions/index.ts';
 import type { Expressions } from '../engine/expressions/index.ts';
 import { checkRoutes } from '../engine/routing/index.ts';
+import { createWebhookCheck } from '../entrypoints/channels/index.ts';
 import { createReferenceCheck, createWorkflowCheck, type ActionRegistry } from '../engine/workflows/index.ts';
 
 /** What is looked for in definitions beyond their schemas. */
@@ -23,6 +24,7 @@ export function createProjectChecks(catalogue: {
       createWorkflowCheck(catalogue),
       checkSchedule,
       checkRoutes,
+      createWebhookCheck(catalogue),
       checkSensor(() => builtinSensorConfigs),
     ],
     references: [createReferenceCheck({ tools: () => tools.listAll().map((tool) => tool.name) })],

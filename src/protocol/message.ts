@@ -1,5 +1,22 @@
 import type { JsonObject } from '../base/index.ts';
-import type { Attachment } from './run.ts';
+import type { Attachment, RunTarget } from './run.ts';
+import type { Scope } from './scope.ts';
+
+/** What a program says beside the text of a message. Only doors for programs set it: people on a chat platform cannot. */
+export interface MessageOrder {
+  /** What answers, before all rules. */
+  readonly target?: RunTarget;
+  /** What a workflow gets instead of the text. */
+  readonly inputs?: JsonObject;
+  /** Where the answer is posted, of the addresses that the channel allows. */
+  readonly replyUrl?: string;
+  /** Who acts, instead of the user on the platform. */
+  readonly caller?: Scope;
+  /** Digest of what was said, where the same key with something else has to be refused. */
+  readonly fingerprint?: string;
+  /** Kept with the run, and part of the answer. */
+  readonly metadata?: JsonObject;
+}
 
 /** A message from a chat platform in one form for all of them. */
 export interface Message {
@@ -28,6 +45,7 @@ export interface Message {
   readonly dedupe_key: string;
   /** The platform's own payload under `raw`. */
   readonly metadata: JsonObject;
+  readonly order?: MessageOrder;
 }
 
 /** Every id by which the platform knows who wrote a message; the one that stays comes first. */

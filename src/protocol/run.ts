@@ -191,6 +191,8 @@ export interface ReplyAddress {
   readonly answeredMessageId?: string;
   /** The platform takes only prepared texts there now: the time for free answers is over. */
   readonly templateOnly?: boolean;
+  /** Address that the answer is posted to, where whoever asked named one. */
+  readonly url?: string;
   /** Streams of a broker that get the response as an event, instead of a channel that says it. */
   readonly streams?: readonly string[];
 }

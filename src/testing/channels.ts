@@ -1,3 +1,4 @@
+export { FakeReceiver, type ReceivedPost } from './fake-receiver.ts';
 export { FakeSlack } from './fake-slack.ts';
 export type { SlackDelivery, SlackFault } from './fake-slack.ts';
 export { signedSlackHeaders, type SlackUserMessage } from './slack-payloads.ts';

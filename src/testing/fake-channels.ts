@@ -52,6 +52,10 @@ export class FakeChannels implements Operations {
     return Promise.resolve(telegram);
   }
 
+  say(): ReturnType<Operations['say']> {
+    return Promise.reject(new AppError('invalid_request', 'this channel is for people'));
+  }
+
   async pairings(_scope: unknown, channel: string) {
     this.#known(channel);
     const at = '2026-01-01T00:00:00.000Z';

@@ -21,10 +21,11 @@ const freeMaps = new Set([
   'outputs',
   'outputSchema',
   'metadataMatch',
+  'headers',
 ]);
 
 /** The same in the model list alone. */
-const freeModelMaps = new Set(['params', 'headers']);
+const freeModelMaps = new Set(['params']);
 
 /** Maps of the model list whose keys are names, while what they lead to is spelled as everywhere. */
 const namedModelMaps = new Set([

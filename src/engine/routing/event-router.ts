@@ -1,5 +1,11 @@
 import { AppError, type Logger } from '../../base/index.ts';
-import type { ChannelDefinition, RouteDefinition, RoutingDefaults, RunTarget } from '../../protocol/index.ts';
+import {
+  defaultTargetOf,
+  type ChannelDefinition,
+  type RouteDefinition,
+  type RoutingDefaults,
+  type RunTarget,
+} from '../../protocol/index.ts';
 import { compileRule, targetOfRule, type CompiledRule } from './compile-rule.ts';
 import type { ConsideredRule, RouteDecision, RoutedEvent, RouteExplanation } from './routed-event.ts';
 
@@ -111,8 +117,11 @@ class TableRouter implements EventRouter {
   }
 
   #byDefault(event: RoutedEvent, channel: ChannelDefinition | undefined): RouteDecision {
-    if (channel !== undefined)
-      return { target: { kind: 'agent', name: channel.spec.agent }, reason: 'source-default' };
+    if (channel !== undefined) {
+      const target = defaultTargetOf(channel.spec);
+      if (target !== undefined) return { target, reason: 'source-default' };
+      throw new AppError('not_found', `channel "${channel.metadata.name}" names nothing that answers`);
+    }
     const bySource = this.#sources.get(event.source);
     if (bySource !== undefined) return { target: bySource, reason: 'source-default' };
     if (this.#fallback !== undefined) return { target: this.#fallback, reason: 'default' };

@@ -1,4 +1,9 @@
-import type { Definition, RouteTargetFields, WorkflowStep } from '../../protocol/index.ts';
+import {
+  defaultTargetOf,
+  type Definition,
+  type RouteTargetFields,
+  type WorkflowStep,
+} from '../../protocol/index.ts';
 
 /** A definition that another one names. */
 export interface NamedTarget {
@@ -91,9 +96,19 @@ export function targetsOf(definition: Definition): readonly NamedTarget[] {
     case 'Route':
       return ofRule(definition.spec, ['spec']);
     case 'Channel': {
-      const { agent, agents, routes } = definition.spec;
+      const { spec } = definition;
+      const { agents, routes } = spec;
+      const answering = defaultTargetOf(spec);
+      const side = 'targets' in spec ? (spec.targets ?? []) : [];
       return [
-        { kind: 'Agent', name: agent, path: ['spec', 'agent'] },
+        ...(answering === undefined
+          ? []
+          : [{ kind: kindOf[answering.kind], name: answering.name, path: ['spec', answering.kind] }]),
+        ...side.map(({ kind, name }, index) => ({
+          kind: kindOf[kind],
+          name,
+          path: ['spec', 'targets', index, kind],
+        })),
         ...agents.map((name, index) => ({ kind: 'Agent', name, path: ['spec', 'agents', index] }) as const),
         ...routes.flatMap((rule, index) => ofRule(rule, ['spec', 'routes', index])),
       ];

@@ -1,7 +1,8 @@
-import type { Clock, Logger } from '../../base/index.ts';
+import type { AppError, Clock, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
-import type { ChannelDefinition, Message, ReplyAddress } from '../../protocol/index.ts';
+import type { ChannelDefinition, Message, ReplyAddress, RunTarget, Scope } from '../../protocol/index.ts';
 import type { ChannelState } from './channel-state.ts';
+import type { Outgoing } from './delivery-store.ts';
 
 /** What a platform can do; shared code asks this and never which platform it is. */
 export interface ChannelCapabilities {
@@ -46,6 +47,22 @@ export interface RawWebhook {
   readonly body: Uint8Array;
 }
 
+/** What a program says over our own API. */
+export interface ProgramMessage {
+  readonly text: string;
+  /** What a workflow gets instead of the text. */
+  readonly inputs?: JsonObject;
+  readonly userId?: string;
+  readonly userName?: string;
+  readonly conversationId?: string;
+  readonly metadata: JsonObject;
+  readonly target?: RunTarget;
+  /** Where the answer is posted. */
+  readonly callbackUrl?: string;
+  /** Said again by the same caller under the same key it is the same message. */
+  readonly key: string | null;
+}
+
 /** What a platform is told in answer to its call. */
 export interface WebhookReply {
   readonly status: number;
@@ -69,6 +86,10 @@ export interface Acceptance {
   /** `waiting`: kept for a later turn. */
   readonly outcome: 'submitted' | 'waiting' | 'duplicate' | 'denied' | 'ignored' | 'answered' | 'rejected';
   readonly afterAck?: () => Promise<void>;
+  /** The run that the message began, or that it began when it came the first time. */
+  readonly runId?: string;
+  /** `rejected`: why. `duplicate`: the first one said something else. */
+  readonly error?: AppError;
   /** What the platform wants to read in the acknowledgement; an empty 200 when left out. */
   readonly reply?: WebhookReply;
 }
@@ -103,6 +124,12 @@ export interface ChannelAdapterContext {
   readonly createEgress: (policy: EgressPolicy) => EgressClient;
   /** Private hosts that the operator has opened for outgoing calls. */
   readonly allowPrivate: readonly string[];
+  /** Makes an event durable, for sensors and for runs that wait for it; the same id again changes nothing. */
+  readonly publish?: (event: {
+    readonly name: string;
+    readonly payload: Json;
+    readonly id: string;
+  }) => Promise<{ readonly id: string; readonly duplicate: boolean }>;
   /** Durable when it resolves; rejects when the event has to come again. */
   readonly accept: (message: Message) => Promise<Acceptance>;
   readonly onStatus: (status: ChannelStatus, error?: string) => void;
@@ -120,6 +147,8 @@ export interface ChannelAdapter {
   readonly platform: string;
   readonly accountId: string;
   readonly capabilities: ChannelCapabilities;
+  /** Path of this server where messages come in; `/webhooks/{platform}/{channel}` when left out. */
+  readonly intakePath?: string;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Is the webhook call really from the platform? Constant time, over the raw bytes. */
@@ -135,10 +164,21 @@ export interface ChannelAdapter {
   parse(update: unknown): ParsedUpdate;
   /** Takes in a verified update; durable when it resolves. Rejects when the platform should send it again. */
   enqueueWebhookUpdate(update: unknown): Promise<Acceptance>;
+  /**
+   * Takes in what a program says on its own behalf, with its own rights; absent where people write. Durable when it
+   * resolves. Error: `invalid_request`.
+   */
+  enqueueMessage?(caller: Scope, message: ProgramMessage): Promise<Acceptance>;
+  /** How long a program is kept for its answer unless it says otherwise, in milliseconds. */
+  readonly waitMs?: number;
   /** Key of the conversation a message belongs to, the same for each of its messages. */
   conversation(message: Message): string;
   /** Where the answer to a message goes. */
   replyAddress(message: Message): ReplyAddress;
+  /** Is the answer to this message sent at all? When left out, each is; an answer that is not stays with its run. */
+  wantsReply?(message: Message): boolean;
+  /** What is sent for a response or notice instead of its text; nothing for an empty list. Same input, same chunks. */
+  renderOutgoing?(outgoing: Outgoing, at: string): readonly Chunk[];
   /** Markdown as messages within the limit; none for a text without content. Same input, same chunks. */
   render(markdown: string): readonly Chunk[];
   /** Sends one chunk and returns the platform's id of it; `key` is the same whenever it is tried. Throws `SendError`. */

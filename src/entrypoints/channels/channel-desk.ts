@@ -1,12 +1,25 @@
 import { AppError, withDeadline, type Clock } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { Scope } from '../../protocol/index.ts';
+import type { RunTarget, Scope } from '../../protocol/index.ts';
+import type { ProgramMessage } from './channel-adapter.ts';
 import type { ChannelHub, ChannelView } from './channel-hub.ts';
 import type { PendingPairing } from './pairing/pairing-manager.ts';
 import type { Pairing } from './pairing/pairing-store.ts';
+import { sayTo } from './say-to.ts';
 import { recentMessages, type ChannelMessage } from './recent-messages.ts';
 
 const testTimeoutMs = 30_000;
+
+/** What became of what a program said. */
+export interface SaidMessage {
+  readonly runId: string;
+  readonly sessionId: string | null;
+  readonly target: RunTarget;
+  /** It was said before, under the same key. */
+  readonly duplicate: boolean;
+  /** How long the program is kept for its answer unless it says otherwise, in milliseconds. */
+  readonly waitMs: number;
+}
 
 /** What operators see of channels and do with them. Errors: `not_found` for a channel that does not run here. */
 export interface ChannelDesk {
@@ -14,6 +27,11 @@ export interface ChannelDesk {
   messages(scope: Scope, channel: string, limit: number): Promise<readonly ChannelMessage[]>;
   /** Says whether it is up, and sends a text where `to` names a chat. Errors of the platform are `upstream_error`. */
   test(channel: string, to?: { readonly chatId: string; readonly text: string }): Promise<ChannelView>;
+  /**
+   * Takes in what a program says. Errors: `invalid_request` where people write, `forbidden` for a target beyond the
+   * caller's rights or a user who is not listed, `idempotency_mismatch`, and those of the target.
+   */
+  say(scope: Scope, channel: string, message: ProgramMessage): Promise<SaidMessage>;
   pairings(
     scope: Scope,
     channel: string,
@@ -67,6 +85,7 @@ export function createChannelDesk(deps: {
       }
       return view;
     },
+    say: (scope, channel, message) => sayTo(hub, storage, { scope, channel, message }),
     async pairings({ tenant }, channel) {
       viewOf(channel);
       const { platform, accountId } = hub.adapter(channel);

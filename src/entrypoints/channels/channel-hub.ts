@@ -11,13 +11,14 @@ import {
   type Service,
   storable,
 } from '../../base/index.ts';
+import type { EventPublisher } from '../../engine/automation/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
 import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { ChannelDefinition, Scope } from '../../protocol/index.ts';
+import { defaultTargetOf, systemScope, type ChannelDefinition, type Scope } from '../../protocol/index.ts';
 import { builtInChannels } from './built-in-channels.ts';
 import type {
   ChannelAdapter,
@@ -61,6 +62,8 @@ export interface ChannelHubDeps {
   readonly delivery?: Partial<DeliverySettings>;
   /** Tells other programs of a message: `messaging.<platform>.inbound` or `.outbound`. Must not throw. */
   readonly announce?: (subject: string, payload: JsonObject) => void;
+  /** Takes in events that channels publish; without it those channels say that they cannot. */
+  readonly events?: EventPublisher;
   /** Where responses go that were asked for by a stream. */
   readonly streams?: StreamReplies;
   /** Takes messages in: polls, webhooks. Default true; without it channels can only send. */
@@ -166,10 +169,10 @@ export class ChannelHub implements Service {
       .map(({ definition, adapter, status, error, lastInAt, lastOutAt }) => ({
         name: definition.metadata.name,
         platform: definition.spec.platform,
-        agent: definition.spec.agent,
+        agent: answeringName(definition),
         mode: definition.spec.mode,
         accountId: adapter?.accountId ?? null,
-        webhook: webhookOf(definition),
+        webhook: webhookOf(definition, adapter),
         status,
         error,
         lastInAt: at(lastInAt),
@@ -310,6 +313,13 @@ export class ChannelHub implements Service {
       commands: chatCommands,
       createEgress: this.#deps.createEgress,
       allowPrivate: this.#deps.allowPrivate,
+      publish: async (event) => {
+        if (this.#deps.events === undefined)
+          throw new AppError('not_ready', 'this process cannot publish events');
+        channel.lastInAt = this.#deps.clock.now();
+        const principal = `channel:${definition.metadata.name}`;
+        return this.#deps.events.publish({ ...systemScope, principal, scopes: [] }, event);
+      },
       accept: async (written) => {
         const message = storable(written);
         channel.lastInAt = this.#deps.clock.now();
@@ -352,8 +362,18 @@ export class ChannelHub implements Service {
   }
 }
 
-function webhookOf({ spec, metadata }: ChannelDefinition): ChannelView['webhook'] {
-  const path = `/webhooks/${spec.platform}/${metadata.name}`;
+/** The agent, or what answers in its place with its kind; empty where nothing does by default. */
+function answeringName({ spec }: ChannelDefinition): string {
+  const target = defaultTargetOf(spec);
+  if (target === undefined) return '';
+  return target.kind === 'agent' ? target.name : `${target.kind} ${target.name}`;
+}
+
+function webhookOf(
+  { spec, metadata }: ChannelDefinition,
+  adapter: ChannelAdapter | undefined,
+): ChannelView['webhook'] {
+  const path = adapter?.intakePath ?? `/webhooks/${spec.platform}/${metadata.name}`;
   const given = 'webhook' in spec ? spec.webhook?.url : undefined;
   if (given === undefined) return { path, url: null };
   const url = new URL(given);

@@ -126,7 +126,7 @@ export class CommandDesk {
 
   async #chooseAgent(argument: string, message: Message): Promise<string> {
     const { agent, agents } = this.#deps.definition.spec;
-    const allowed = [...new Set([agent, ...agents])];
+    const allowed = [...new Set([agent, ...agents])].filter((name) => name !== undefined);
     const state = await this.#deps.conversations.state(message);
     if (argument === '')
       return listed(`Answered by \`${this.#answeredBy(message, state)}\`.`, 'agent', allowed);

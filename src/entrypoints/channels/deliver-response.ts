@@ -139,7 +139,9 @@ function adapterFor(
 }
 
 /** Never without a chunk: also an answer of nothing but blank code gets a message. */
-function render(adapter: ChannelAdapter, { outgoing }: Delivery): readonly Chunk[] {
+function render(adapter: ChannelAdapter, { outgoing, createdAtMs }: Delivery): readonly Chunk[] {
+  if (adapter.renderOutgoing !== undefined)
+    return adapter.renderOutgoing(outgoing, new Date(createdAtMs).toISOString());
   const text = outgoing.kind === 'notice' ? noticeText(outgoing.notice) : responseText(outgoing.response);
   const chunks = adapter.render(text);
   const last = chunks.at(-1);

@@ -181,11 +181,11 @@ export class MessageAcceptor {
       const botTurns = conversation.state.botTurns ?? 0;
       const isBot = message.from_bot === true;
       if (isBot && botTurns >= this.#definition.spec.access.botTurns) return { outcome: 'ignored' };
-      const outcome = await this.#turns.take(message, conversation);
+      const taken = await this.#turns.take(message, conversation);
       this.#faults.delete(message.dedupe_key);
-      if (outcome !== 'duplicate' && (isBot || botTurns > 0))
+      if (taken.outcome !== 'duplicate' && (isBot || botTurns > 0))
         await this.#conversations.change(message, { botTurns: isBot ? botTurns + 1 : 0 });
-      return { outcome };
+      return taken;
     } catch (error) {
       return this.#submitFailed(toAppError(error), message);
     }
@@ -193,7 +193,10 @@ export class MessageAcceptor {
 
   #submitFailed(error: AppError, message: Message): Acceptance {
     // The platform's key is authoritative: session or agent may have changed since the first delivery of this event.
-    if (error.code === 'idempotency_mismatch') return { outcome: 'duplicate' };
+    if (error.code === 'idempotency_mismatch') {
+      const { runId } = error.details ?? {};
+      return { outcome: 'duplicate', error, ...(typeof runId === 'string' ? { runId } : {}) };
+    }
     const faults = (this.#faults.get(message.dedupe_key) ?? 0) + 1;
     const hopeless =
       !error.retryable &&
@@ -205,7 +208,7 @@ export class MessageAcceptor {
     }
     this.#faults.delete(message.dedupe_key);
     this.#logNotSetUp(error);
-    return { ...this.#answer(message, notSetUp), outcome: 'rejected' };
+    return { ...this.#answer(message, notSetUp), outcome: 'rejected', error };
   }
 
   #tellNotSetUp(error: AppError, message: Message): void {

@@ -42,7 +42,7 @@ export async function recentMessages(
       select 'in' as direction, received_at as at, 'accepted' as status, request->'replyTo'->>'chatId' as chat_id,
         request->'metadata'->>'user_id' as user_id, request->'input' as content, run_id, null::text as error
       from (select * from inbox where tenant = ${tenant} order by received_at desc limit ${mostScanned}) newest
-      where request->'replyTo'->>'channel' = ${channel} order by received_at desc limit ${limit}
+      where coalesce(request->'replyTo'->>'channel', request->'metadata'->>'channel') = ${channel} order by received_at desc limit ${limit}
     ), kept as (
       select 'in' as direction, received_at as at, 'waiting' as status, message->>'channel_id' as chat_id,
         message->>'user_id' as user_id, message->'text' as content, null::text as run_id, null::text as error

@@ -9,7 +9,7 @@ import {
 import { eventOfMessage, type EventRouter } from '../../engine/routing/index.ts';
 import type { RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import type { ChannelDefinition, Message, RunTarget, Scope } from '../../protocol/index.ts';
+import type { ChannelDefinition, Message, ReplyAddress, RunTarget, Scope } from '../../protocol/index.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import type { Conversation, ConversationState, ConversationStore } from './conversation-store.ts';
 import { requestOfTurn, scopeOf, type Turn } from './turn-request.ts';
@@ -37,7 +37,11 @@ export interface TurnDeskDeps {
 }
 
 /** What became of a message. `waiting`: it is kept, and part of a later turn. */
-export type TurnOutcome = 'submitted' | 'duplicate' | 'waiting';
+export interface TurnOutcome {
+  readonly outcome: 'submitted' | 'duplicate' | 'waiting';
+  /** The run that it began, now or the first time. */
+  readonly runId?: string;
+}
 
 /**
  * Makes turns of messages: at once where nothing is in progress, else as `busy` says. Those that wait are rows, so that no
@@ -92,7 +96,7 @@ export class TurnDesk {
   /** Durable when it resolves. Rejects with the engine's error. */
   async take(message: Message, conversation: Conversation): Promise<TurnOutcome> {
     const { busy, debounce } = this.#definition.spec;
-    if (conversation.isWaiting) return 'duplicate';
+    if (conversation.isWaiting) return { outcome: 'duplicate' };
     const isBusy = conversation.activeRunIds.length > 0;
     if (busy === 'interrupt' && isBusy) await this.#interrupt(message, conversation);
     const mustWait =
@@ -102,9 +106,9 @@ export class TurnDesk {
     if (!mustWait) return this.#submitNow(message, conversation);
     const { sessionKey } = conversation;
     const place = { channel: this.#definition.metadata.name, sessionKey, kind: 'waiting' } as const;
-    if (!(await this.#waiting.keep(message, place, this.#deps.clock.now()))) return 'duplicate';
+    if (!(await this.#waiting.keep(message, place, this.#deps.clock.now()))) return { outcome: 'duplicate' };
     this.#later(sessionKey, this.#pauseMs(message));
-    return 'waiting';
+    return { outcome: 'waiting' };
   }
 
   /** Keeps talk of a group for its next turn. */
@@ -128,9 +132,11 @@ export class TurnDesk {
   ): { readonly target: RunTarget; readonly route: string } {
     const { agent, agents } = this.#definition.spec;
     const chosen = [agent, ...agents].find((name) => name === state.agent);
+    const target =
+      message.order?.target ?? (chosen === undefined ? undefined : { kind: 'agent', name: chosen });
     const event = eventOfMessage(message, this.#definition.metadata.name);
     const decision = this.#deps.router.decide(
-      chosen === undefined ? event : { ...event, target: { kind: 'agent', name: chosen } },
+      target === undefined ? event : { ...event, target },
       this.#definition,
     );
     return { target: decision.target, route: decision.rule ?? decision.reason };
@@ -156,9 +162,10 @@ export class TurnDesk {
               return true;
             })
             .catch(duplicateOf);
-    if (submitted === undefined || submitted.duplicate) return 'duplicate';
+    if (submitted === undefined) return { outcome: 'duplicate' };
+    if (submitted.duplicate) return { outcome: 'duplicate', runId: submitted.runId };
     this.#deps.onSubmitted({ runId: submitted.runId, scope, message });
-    return 'submitted';
+    return { outcome: 'submitted', runId: submitted.runId };
   }
 
   #turn(
@@ -177,8 +184,13 @@ export class TurnDesk {
       ...this.targetOf(first, state),
       model: this.#definition.spec.models.find((name) => name === state.model),
       sessionKey,
-      replyTo: this.#adapter().replyAddress(last),
+      replyTo: this.#replyTo(last),
     };
+  }
+
+  #replyTo(message: Message): ReplyAddress | null {
+    const adapter = this.#adapter();
+    return adapter.wantsReply?.(message) === false ? null : adapter.replyAddress(message);
   }
 
   async #contextOf(message: Message, sessionKey: string): Promise<readonly KeptMessage[]> {
@@ -310,7 +322,7 @@ export class TurnDesk {
         ...turn,
         messages: [one.message],
         context: [],
-        replyTo: this.#adapter().replyAddress(one.message),
+        replyTo: this.#replyTo(one.message),
       }),
     }));
     const submitted = await runs.submitWithin(scope, requestOfTurn(turn), async (trx, runId) => {
@@ -330,7 +342,9 @@ export class TurnDesk {
     const kind = ({ message }: KeptMessage): string => {
       const { chatId, threadId = '' } = this.#adapter().replyAddress(message);
       const { target } = this.targetOf(message, state);
-      return [message.user_id, chatId, threadId, target.kind, target.name].join('\n');
+      // A workflow works on the inputs of one message.
+      const own = target.kind === 'workflow' && message.order?.inputs !== undefined ? message.dedupe_key : '';
+      return [message.user_id, chatId, threadId, target.kind, target.name, own].join('\n');
     };
     const [first] = kept;
     const wanted = first === undefined ? '' : kind(first);

@@ -1,6 +1,7 @@
-import type { Json } from '../../base/index.ts';
+import type { Json, JsonObject } from '../../base/index.ts';
 import {
   defaultTenant,
+  requireScope,
   type AgentRequest,
   type Message,
   type ReplyAddress,
@@ -21,15 +22,24 @@ export interface Turn {
   /** The rule or default that named the target. */
   readonly route: string;
   readonly sessionKey: string;
-  readonly replyTo: ReplyAddress;
+  /** `null`: the answer stays with the run. */
+  readonly replyTo: ReplyAddress | null;
 }
 
-/** Who acts: the person on the platform, with nothing but the right to reach the target and to let it use its tools. */
-export function scopeOf(message: Message, kind: RunTarget['kind'] = 'agent'): Scope {
+/**
+ * Who acts: the person on the platform, with nothing but the right to reach the target and to let it use its tools; or the
+ * program that sent the message, with its own rights. Error: `forbidden` when those do not reach the target.
+ */
+export function scopeOf(message: Message, kind?: RunTarget['kind']): Scope {
+  const caller = message.order?.caller;
+  if (caller !== undefined) {
+    if (kind !== undefined) requireScope(caller, `${kind}s:invoke`);
+    return caller;
+  }
   return {
     tenant: defaultTenant,
     principal: `${message.platform}:${message.account_id}:${message.user_id}`,
-    scopes: [`${kind}s:invoke`, 'tools:execute'],
+    scopes: [`${kind ?? 'agent'}s:invoke`, 'tools:execute'],
   };
 }
 
@@ -44,16 +54,17 @@ export function requestOfTurn(turn: Turn): AgentRequest {
   return {
     source: last.platform,
     target,
-    input: {
+    input: ((target.kind === 'workflow' ? last.order?.inputs : undefined) ?? {
       message: [...contextText(turn.context), ...messages.map(inputText)].join('\n'),
       ...(model === undefined ? {} : { model }),
-    } satisfies Json,
+    }) satisfies Json,
     sessionKey: turn.sessionKey,
     dedupeKey: first.dedupe_key,
     replyTo: turn.replyTo,
     ...(attachments.length === 0 ? {} : { attachments }),
     timeoutMs: null,
     metadata: {
+      ...last.order?.metadata,
       channel: turn.channel,
       chat_type: last.chat_type,
       user_id: last.user_id,
@@ -61,7 +72,21 @@ export function requestOfTurn(turn: Turn): AgentRequest {
       ...(last.user_name === undefined ? {} : { user_name: last.user_name }),
       ...(last.message_id === undefined ? {} : { message_id: last.message_id }),
       ...(messages.length === 1 ? {} : { collected: messages.length - 1 }),
+      ...(last.order === undefined ? {} : { event: askedBy(last, target) }),
     },
+  };
+}
+
+/** What a program is told in the answer, so that it knows which of its requests it belongs to. */
+function askedBy({ message_id, dedupe_key, channel_id, order }: Message, target: RunTarget): JsonObject {
+  const id = message_id ?? dedupe_key;
+  return {
+    id,
+    correlation_id: id,
+    source_id: channel_id,
+    target: target.name,
+    metadata: order?.metadata ?? {},
+    ...(order?.fingerprint === undefined ? {} : { fingerprint: order.fingerprint }),
   };
 }
 

@@ -11,6 +11,7 @@ import { logRequests } from './request-log.ts';
 import { addAgentRoutes } from './routes/agents.ts';
 import { addApprovalRoutes } from './routes/approvals.ts';
 import { addAuthRoutes } from './routes/auth.ts';
+import { addChannelMessageRoutes } from './routes/channel-messages.ts';
 import { addChannelRoutes } from './routes/channels.ts';
 import { addChatRoutes } from './routes/chat.ts';
 import { addDeadLetterRoutes } from './routes/dead-letters.ts';
@@ -80,6 +81,7 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addEventRoutes(app, deps);
   addDeadLetterRoutes(app, deps);
   addChannelRoutes(app, deps);
+  addChannelMessageRoutes(app, deps);
   addRoutingRoutes(app, deps);
   addWorkerRoutes(app, deps);
   addUsageRoutes(app, deps);

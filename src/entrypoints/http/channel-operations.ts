@@ -1,4 +1,5 @@
-import type { Scope } from '../../protocol/index.ts';
+import type { JsonObject } from '../../base/index.ts';
+import type { RunTarget, Scope } from '../../protocol/index.ts';
 
 interface ShownChannel {
   readonly name: string;
@@ -39,11 +40,38 @@ interface ShownPairing {
   readonly pairedAt: string;
 }
 
-/** What operators see of channels and do with them. Error: `not_found`. */
+/** What a program says to a channel. */
+interface SaidText {
+  readonly text: string;
+  /** What a workflow gets instead of the text. */
+  readonly inputs?: JsonObject;
+  readonly userId?: string;
+  readonly userName?: string;
+  readonly conversationId?: string;
+  readonly metadata: JsonObject;
+  readonly target?: RunTarget;
+  readonly callbackUrl?: string;
+  readonly key: string | null;
+}
+
+/** What operators see of channels and do with them, and what programs say to them. Error: `not_found`. */
 export interface ChannelOperations {
   list(): readonly ShownChannel[];
   messages(scope: Scope, channel: string, limit: number): Promise<readonly ShownMessage[]>;
   test(channel: string, to?: { readonly chatId: string; readonly text: string }): Promise<ShownChannel>;
+  /** Errors: `invalid_request`, `forbidden`, `idempotency_mismatch`, and those of the target. */
+  say(
+    scope: Scope,
+    channel: string,
+    message: SaidText,
+  ): Promise<{
+    readonly runId: string;
+    readonly sessionId: string | null;
+    readonly target: RunTarget;
+    readonly duplicate: boolean;
+    /** How long the caller is kept unless it says otherwise. */
+    readonly waitMs: number;
+  }>;
   pairings(
     scope: Scope,
     channel: string,

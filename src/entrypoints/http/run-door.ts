@@ -19,14 +19,18 @@ export interface RunCall {
   readonly stream: boolean;
 }
 
-/** The caller's `Idempotency-Key`, apart from those of other callers. Error: `invalid_request`. */
-function dedupeKeyOf(request: FastifyRequest): string | null {
+/** The caller's `Idempotency-Key`. Error: `invalid_request`. */
+export function idempotencyKeyOf(request: FastifyRequest): string | null {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return null;
-  if (typeof key === 'string' && key.length > 0 && key.length <= longestKey) {
-    return `${request.scope.principal}:${key}`;
-  }
+  if (typeof key === 'string' && key.length > 0 && key.length <= longestKey) return key;
   throw new AppError('invalid_request', `Idempotency-Key: expected 1 to ${longestKey} characters`);
+}
+
+/** The same, apart from those of other callers. */
+function dedupeKeyOf(request: FastifyRequest): string | null {
+  const key = idempotencyKeyOf(request);
+  return key === null ? null : `${request.scope.principal}:${key}`;
 }
 
 /** Sessions of the platform's own naming are taken as they are; a caller's own names count for that caller only. */

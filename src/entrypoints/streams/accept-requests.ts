@@ -6,7 +6,7 @@ import type { Metrics } from '../../platform/observability/index.ts';
 import type { Database } from '../../platform/storage/index.ts';
 import type { AgentRequestEvent, RunTarget } from '../../protocol/index.ts';
 import { readRequest, type ReadRequest } from './read-request.ts';
-import { refusalEvent } from './response-event.ts';
+import { refusalEvent } from './refusal-event.ts';
 import { appendResponse } from './stream-response-sender.ts';
 import { scopeOf, toAgentRequest } from './to-agent-request.ts';
 

@@ -1,7 +1,6 @@
 import type { EventStreams } from '../../platform/bus/index.ts';
 import type { AgentResponseEvent } from '../../protocol/index.ts';
-import type { Delivery, StreamReplies } from '../channels/index.ts';
-import { toResponseEvent } from './response-event.ts';
+import { toResponseEvent, type Delivery, type StreamReplies } from '../channels/index.ts';
 
 const keepEntries = 10_000;
 const expireMs = 7 * 86_400_000;

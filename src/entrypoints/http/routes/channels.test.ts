@@ -50,6 +50,27 @@ it('pairs, invites and unpairs', async () => {
   expect(ground.channels.paired).toEqual([]);
 });
 
+it('lets programs say something only with a permission to call something', async () => {
+  const say = (key: string, payload: object) =>
+    ground.app.inject({
+      method: 'POST',
+      url: '/api/v1/channels/telegram/messages',
+      headers: { 'x-api-key': key },
+      payload,
+    });
+  expect((await say('key-runs:read,channels:write', { text: 'x' })).statusCode).toBe(403);
+  const refused = await say('key-workflows:invoke', { text: 'x' });
+  expect([refused.statusCode, refused.json()]).toMatchObject([400, { detail: 'this channel is for people' }]);
+  for (const odd of [
+    {},
+    { text: 7 },
+    { text: 'x', wait: -1 },
+    { text: 'x', unknown: 1 },
+    { text: 'x', callback: {} },
+  ])
+    expect((await say('key-admin', odd)).statusCode, JSON.stringify(odd)).toBe(400);
+});
+
 it('asks for permission', async () => {
   const { app } = ground;
   expect((await app.inject({ method: 'GET', url: '/api/v1/channels' })).statusCode).toBe(401);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { AppError, parseDuration, type Json, type JsonObject } from '../../../base/index.ts';
+import { parseDuration, type Json, type JsonObject } from '../../../base/index.ts';
 import { runStatuses, type AgentResponse } from '../../../protocol/index.ts';
-import { startCallerWait } from '../caller-wait.ts';
 import type { HttpApp, RouteDeps } from '../http-deps.ts';
 import { failureOf } from '../run-answer.ts';
+import { responseWithin } from '../response-within.ts';
 import { sessionKeyOf, streamRun, submitRun } from '../run-door.ts';
 import { graphToWire, wireGraphParts } from '../wire-graph.ts';
 import { usageToWire, wireUsage } from '../wire.ts';
@@ -82,7 +82,7 @@ function waitSeconds(wait: boolean | number, most: number): number {
 
 /** Workflows: definitions and runs. */
 export function addWorkflowRoutes(app: HttpApp, deps: RouteDeps): void {
-  const { runs, runStore, workflowTools } = deps;
+  const { runStore, workflowTools } = deps;
 
   app.get(
     `${prefix}/actions`,
@@ -230,7 +230,10 @@ export function addWorkflowRoutes(app: HttpApp, deps: RouteDeps): void {
       if (stream) return streamRun(deps, request, reply, runId, answerOf);
 
       const limit = waitSeconds(wait, deps.config.API_WAIT_TIMEOUT_SECONDS);
-      const ended = limit === 0 ? undefined : await responseWithin(request.scope, reply, runId, limit);
+      const ended =
+        limit === 0
+          ? undefined
+          : await responseWithin(deps, request.scope, reply, { runId, milliseconds: limit * 1000 });
       if (ended !== undefined) {
         const failure = failureOf(ended);
         if (failure !== undefined) throw failure;
@@ -243,23 +246,4 @@ export function addWorkflowRoutes(app: HttpApp, deps: RouteDeps): void {
       return { run_id: runId, status, session_id: session, location };
     },
   );
-
-  /** The response, or `undefined` when the time is over first. */
-  async function responseWithin(
-    scope: Parameters<typeof runs.response>[0],
-    reply: Parameters<typeof startCallerWait>[1],
-    runId: string,
-    limit: number,
-  ): Promise<AgentResponse | undefined> {
-    const over = new AppError('timeout', `the run goes on; see GET /api/v1/runs/${runId}`);
-    const wait = startCallerWait(deps, reply, { milliseconds: limit * 1000, error: () => over });
-    try {
-      return await runs.response(scope, runId, wait);
-    } catch (error) {
-      if (error === over) return undefined;
-      throw error;
-    } finally {
-      wait.clear();
-    }
-  }
 }

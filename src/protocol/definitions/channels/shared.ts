@@ -3,7 +3,7 @@ import { definitionName, durationMs } from '../metadata.ts';
 import { channelRoute } from '../route.ts';
 
 /** Who may talk to the bot. */
-const channelAccess = z
+export const channelAccess = z
   .strictObject({
     dm: z
       .enum(['open', 'pairing', 'allowlist', 'disabled'])
