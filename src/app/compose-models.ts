@@ -1,7 +1,6 @@
 import type { Clock, IdGenerator } from '../base/index.ts';
 import { createLiveGuards, createModels, modelServerHosts } from '../capabilities/models/index.ts';
 import type { LoadedProject } from '../engine/definitions/index.ts';
-import { createEgressClient } from '../platform/http-client/index.ts';
 import type { HealthAggregator, Metrics } from '../platform/observability/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
 import type { ProjectDefinition } from '../protocol/index.ts';
@@ -9,6 +8,7 @@ import type { AppOptions } from './app-options.ts';
 import { composeAccounting } from './compose-accounting.ts';
 import { composeCache } from './compose-cache.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { createModelEgress } from './model-egress.ts';
 import { modelSourcesOf } from './model-sources.ts';
 
 /** What the model side is put together from. */
@@ -43,7 +43,7 @@ export function composeModels(parts: ModelSideParts) {
   const { redis } = side;
   if (redis !== undefined)
     health.add({ name: 'redis', critical: false, check: (signal) => redis.health(signal) });
-  const egress = createEgressClient({
+  const egress = createModelEgress({
     // What the model list names is written by the operator, as the configuration is.
     allowPrivate: () => [...modelServerHosts(config), ...allowPrivate, ...models.list.hosts()],
   });

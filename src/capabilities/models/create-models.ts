@@ -47,7 +47,9 @@ export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'time
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
-  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'pass'>>;
+  readonly egress: Pick<EgressClient, 'fetch'> &
+    Partial<Pick<EgressClient, 'pass'>> &
+    Pick<ProviderParts, 'connectingWithin'>;
   /** `spec.models` of the project as it is now. */
   readonly settings?: () => ModelSettingsOfProject;
   /** Folder of the project, from which the files of the model list are read. Absent: there is no list. */
@@ -93,11 +95,12 @@ export function createModels(deps: ModelsDeps): Models {
     settings = () => noSettings,
     localOllamaUrl = 'http://localhost:11434',
   } = deps;
-  const { fetch, pass } = deps.egress;
+  const { fetch, pass, connectingWithin } = deps.egress;
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
     fetch,
     ...(pass === undefined ? {} : { pass }),
+    ...(connectingWithin === undefined ? {} : { connectingWithin }),
     clock,
     timeoutMs,
     environment: providerEnvironment(config, deps.environment ?? {}),

@@ -3,7 +3,6 @@ import { AppError } from '../../base/index.ts';
 const slowCodes = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
   'ETIMEDOUT',
 ]);
 
@@ -32,6 +31,8 @@ export function toEgressError(error: unknown, host: string, signal?: AbortSignal
     if (cause instanceof AppError) return cause;
     const named = cause.name === 'HTTPParserError' ? cause.name : undefined;
     code = (cause as NodeJS.ErrnoException).code ?? named ?? code;
+    if (code === 'UND_ERR_CONNECT_TIMEOUT')
+      return new AppError('timeout', `"${host}" did not accept the connection in time`, { cause: error });
     if (slowCodes.has(code))
       return new AppError('timeout', `"${host}" did not answer in time`, { cause: error });
     if (cause.message === 'unexpected redirect')

@@ -4,7 +4,6 @@ import type { LLMProvider } from '../provider.ts';
 
 /** Bounds of one attempt, in milliseconds. Absent: the router's own. */
 export interface DeploymentTimeouts {
-  readonly connectMs?: number;
   /** From the request to the first part of the answer. */
   readonly firstTokenMs?: number;
   /** Longest silence within the answer. */
