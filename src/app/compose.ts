@@ -35,6 +35,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { composeAutomation } from './compose-automation.ts';
 import { composeBus } from './compose-bus.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
+import { modelListHealth } from './model-list-health.ts';
 import { composeModels } from './compose-models.ts';
 import { announceOn, composeStreams, composeTeller, publishFrom } from './compose-streams.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
@@ -226,6 +227,11 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
     { name: 'usage', critical: false, check: () => Promise.resolve(modelSide.accounting.health()) },
+    {
+      name: 'model_list',
+      critical: false,
+      check: () => Promise.resolve(modelListHealth(project.current.problems, models.list.faults())),
+    },
   ];
   const intake = composeStreams({
     side: busSide,
