@@ -31,6 +31,7 @@ const namedModelMaps = new Set([
   'groups',
   'aliases',
   'groupRetryPolicies',
+  'groupTags',
   'fallbacks',
   'contextWindowFallbacks',
   'contentPolicyFallbacks',

@@ -12,7 +12,7 @@ import type { GuardChain } from './guard.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
 import { isModelAllowed } from './model-permission.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
-import { withParams } from './request-params.ts';
+import { overridden, withParams } from './request-params.ts';
 import { createVectorCalls } from './vector-calls.ts';
 
 /** What the gateway stands on. */
@@ -56,10 +56,10 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     const { wire, stream } = call;
     const { value, route } = await dispatcher.dispatch<Opened>(prepared.dispatch, async (io) => {
       if (wire !== undefined && io.provider.wireShapes?.includes(wire.shape) === true) {
-        const begun = await beginBytes(io, wire, { stream, inputTokens: prepared.inputTokens });
+        const begun = await beginBytes(io, overridden(wire, io.overrides), { stream, inputTokens: prepared.inputTokens });
         return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
       }
-      const request = withParams(call.request(), io.params, io.maxOutputTokens);
+      const request = withParams(call.request(), io);
       const begun = await beginEvents(io, request, { stream, inputTokens: prepared.inputTokens });
       return { value: { kind: 'events', events: begun.value }, done: begun.done };
     });
@@ -130,7 +130,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
 
     async permitted(scope) {
       const { models } = await deps.callers.attributesOf(scope);
-      return (name) => models === undefined || isModelAllowed(name, models);
+      return (name) => models === undefined || isModelAllowed(name, models, deps.list());
     },
 
     states: () => dispatcher.states(),

@@ -141,6 +141,7 @@ router:
       tagFiltering: true,
       tagMatchAll: true,
       tagFailOpen: true,
+      groupTags: new Map(),
       timeoutMs: 90_000,
     });
     // Aliases lead to where they end.

@@ -40,8 +40,10 @@ export interface DispatchRequest {
 export interface AttemptIo {
   readonly deployment: Deployment;
   readonly provider: LLMProvider;
-  /** Parameters to put under the request: the deployment's own, then those of the fallback that led here. */
+  /** The deployment's own parameters, to put under the request. */
   readonly params: JsonObject;
+  /** Those of the fallback that led here, which stand above the request. */
+  readonly overrides?: JsonObject;
   /** Bound that the reservation sets. */
   readonly maxOutputTokens: number | undefined;
   /** Aborts with the caller and with the attempt's deadline. */
