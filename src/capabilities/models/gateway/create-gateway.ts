@@ -9,6 +9,7 @@ import { beginEvents } from './begin-events.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
 import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
 import type { GuardChain } from './guard.ts';
+import { guardEvents } from './guarded-events.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
 import { isModelAllowed } from './model-permission.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
@@ -60,13 +61,13 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
         return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
       }
       const request = withParams(call.request(), io);
-      const begun = await beginEvents(io, request, { stream, inputTokens: prepared.inputTokens });
+      const options = { stream, inputTokens: prepared.inputTokens };
+      const begun = guardEvents(await beginEvents(io, request, options), guards, call);
       return { value: { kind: 'events', events: begun.value }, done: begun.done };
     });
     const told = routeOf(route, deps.cache().enabled ? 'miss' : 'off');
     if (value.kind === 'bytes') return { route: told, ...value };
-    const events = guards.guardsOutput ? guards.output(value.events, call.caller, call.signal) : value.events;
-    return { route: told, kind: 'events', events };
+    return { route: told, kind: 'events', events: value.events };
   }
 
   async function open(asked: GatewayCall): Promise<GatewayAnswer> {

@@ -35,7 +35,11 @@ export async function answerChatCompletion(
   reply: FastifyReply,
 ): Promise<unknown> {
   const routed = readRouting(request, wireBodyOf(request));
-  const name = backgroundModelFor(deps, routed.json) ?? modelNameOf(routed.json);
+  const background = backgroundModelFor(deps, routed.json);
+  const name =
+    background !== undefined && (await deps.gateway.permitted(request.scope))(background)
+      ? background
+      : modelNameOf(routed.json);
   const target = isListedModel(deps, name)
     ? ({ kind: 'model', name } as const)
     : await findCompletionTarget(deps, request.scope, name);
