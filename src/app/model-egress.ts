@@ -1,8 +1,4 @@
-import {
-  createEgressClient,
-  type EgressClient,
-  type EgressPolicy,
-} from '../platform/http-client/index.ts';
+import { createEgressClient, type EgressClient, type EgressPolicy } from '../platform/http-client/index.ts';
 
 /** The way out to model servers. */
 export interface ModelEgress extends Pick<EgressClient, 'fetch' | 'pass' | 'close'> {

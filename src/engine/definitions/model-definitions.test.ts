@@ -105,8 +105,7 @@ spec:
 });
 
 describe('a model list with a faulty deployment, as files are read', () => {
-  const read = (models: string) =>
-    parseDefinitions('agent33.yaml', project(models), { partly: true });
+  const read = (models: string) => parseDefinitions('agent33.yaml', project(models), { partly: true });
   const text = `default: chat
 groups:
   chat:

@@ -19,7 +19,10 @@ const groupsOf: Partial<Record<DefinitionKind, Path>> = {
 function replaced(value: JsonObject, [key, ...rest]: Path, inner: Json): JsonObject {
   const name = String(key);
   const below = value[name];
-  return { ...value, [name]: rest.length === 0 || !isJsonObject(below) ? inner : replaced(below, rest, inner) };
+  return {
+    ...value,
+    [name]: rest.length === 0 || !isJsonObject(below) ? inner : replaced(below, rest, inner),
+  };
 }
 
 /**
@@ -55,7 +58,9 @@ export function withoutFaultyDeployments(
     value: replaced(value, place, Object.fromEntries(good)),
     written: (path) => {
       const [group, index, ...rest] = path.slice(place.length);
-      const before = place.every((key, at) => path[at] === key) ? kept.get(String(group))?.[Number(index)] : undefined;
+      const before = place.every((key, at) => path[at] === key)
+        ? kept.get(String(group))?.[Number(index)]
+        : undefined;
       return before === undefined || group === undefined ? path : [...place, group, before, ...rest];
     },
   };

@@ -1,10 +1,6 @@
 import { AppError } from '../../base/index.ts';
 
-const slowCodes = new Set([
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'ETIMEDOUT',
-]);
+const slowCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
 
 const unreadableCode = /^(?:HTTPParserError|HPE_|Z_|ERR_(?:BROTLI|_ERROR_)|UND_ERR_HEADERS_OVERFLOW)/;
 

@@ -25,7 +25,9 @@ export const projectModels = z
       .string()
       .min(1)
       .optional()
-      .describe('Model for what chat clients ask on their own: titles, tags. The one they name when left out.'),
+      .describe(
+        'Model for what chat clients ask on their own: titles, tags. The one they name when left out.',
+      ),
     prefixes: z
       .record(z.string(), z.string())
       .default({})

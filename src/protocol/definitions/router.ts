@@ -99,7 +99,10 @@ export const routerSpec = z
     tagMatch: z.enum(['any', 'all']).optional(),
     tagFailOpen: z.boolean().optional(),
     groupTags: z
-      .record(modelName, z.strictObject({ filtering: z.boolean().optional(), failOpen: z.boolean().optional() }))
+      .record(
+        modelName,
+        z.strictObject({ filtering: z.boolean().optional(), failOpen: z.boolean().optional() }),
+      )
       .optional()
       .describe('tagFiltering and tagFailOpen of one group, whatever the router says.'),
     timeout: durationMs.optional().describe('The whole call: all attempts and fallbacks together.'),

@@ -38,9 +38,11 @@ it('serves from the good deployments at a cold start, says what is wrong, and ke
   const told = await health();
   expect(told).toMatchObject({ status: 'degraded', services: { model_list: 'degraded' } });
   expect(told.details['model_list']?.detail).toMatch(/^agent33\.yaml:7:\d+ expected 1 to 128 printable/);
-  expect(warned()).toMatchObject([
-    { file: 'agent33.yaml', line: 7, field: 'spec.models.groups.chat.1.id', reason: /^expected/ },
-  ].map(({ reason: _reason, ...place }) => place));
+  expect(warned()).toMatchObject(
+    [{ file: 'agent33.yaml', line: 7, field: 'spec.models.groups.chat.1.id', reason: /^expected/ }].map(
+      ({ reason: _reason, ...place }) => place,
+    ),
+  );
 
   await writeFile(path.join(app.projectDir, 'agent33.yaml'), list('fake/third'));
   await expect.poll(async () => (await health()).services['model_list'], { timeout: 10_000 }).toBe('ok');
@@ -50,6 +52,8 @@ it('serves from the good deployments at a cold start, says what is wrong, and ke
     path.join(app.projectDir, 'agent33.yaml'),
     list('fake/fourth, { model: fake/other, id: "bad id" }'),
   );
-  await expect.poll(async () => (await health()).services['model_list'], { timeout: 10_000 }).toBe('degraded');
+  await expect
+    .poll(async () => (await health()).services['model_list'], { timeout: 10_000 })
+    .toBe('degraded');
   expect(await ask()).toEqual([200, 'fake/third']);
 });

@@ -57,7 +57,10 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     const { wire, stream } = call;
     const { value, route } = await dispatcher.dispatch<Opened>(prepared.dispatch, async (io) => {
       if (wire !== undefined && io.provider.wireShapes?.includes(wire.shape) === true) {
-        const begun = await beginBytes(io, overridden(wire, io.overrides), { stream, inputTokens: prepared.inputTokens });
+        const begun = await beginBytes(io, overridden(wire, io.overrides), {
+          stream,
+          inputTokens: prepared.inputTokens,
+        });
         return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
       }
       const request = withParams(call.request(), io);

@@ -101,7 +101,9 @@ export async function prepareCall(
       },
       tags: knownCaller.tags ?? [],
       ...(fallbacks === undefined ? {} : { fallbacks }),
-      ...(models === undefined ? {} : { permits: (name: string) => isModelAllowed(name, models, deps.list()) }),
+      ...(models === undefined
+        ? {}
+        : { permits: (name: string) => isModelAllowed(name, models, deps.list()) }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),
       ...(routing?.region === undefined ? {} : { region: routing.region }),

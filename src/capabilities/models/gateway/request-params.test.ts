@@ -10,7 +10,12 @@ const asked = (extra?: JsonObject) => ({
 describe('a request with parameters under it', () => {
   it('keeps what it says itself', () => {
     const request = { ...asked({ top_k: 1 }), settings: { temperature: 1 } };
-    expect(withParams(request, { params: { temperature: 0, seed: 7, top_k: 5, min_p: 0.1 }, maxOutputTokens: undefined })).toMatchObject({
+    expect(
+      withParams(request, {
+        params: { temperature: 0, seed: 7, top_k: 5, min_p: 0.1 },
+        maxOutputTokens: undefined,
+      }),
+    ).toMatchObject({
       settings: { temperature: 1, seed: 7 },
       extra: { top_k: 1, min_p: 0.1 },
     });
@@ -18,7 +23,9 @@ describe('a request with parameters under it', () => {
   });
 
   it('does not let parameters choose the form of the answer', () => {
-    expect(withParams(asked(), { params: { stream: true, stream_options: {} }, maxOutputTokens: undefined })).toEqual(asked());
+    expect(
+      withParams(asked(), { params: { stream: true, stream_options: {} }, maxOutputTokens: undefined }),
+    ).toEqual(asked());
   });
 
   it('asks for no more output than was reserved, by whatever name', () => {
@@ -31,7 +38,10 @@ describe('a request with parameters under it', () => {
       options: { num_predict: -2, num_ctx: 4096 },
       additionalModelRequestFields: { inferenceConfig: { max_new_tokens: 9000 } },
     };
-    const bounded = withParams(asked(extra), { params: { maxTokens: 9000, max_gen_len: 9000 }, maxOutputTokens: 300 });
+    const bounded = withParams(asked(extra), {
+      params: { maxTokens: 9000, max_gen_len: 9000 },
+      maxOutputTokens: 300,
+    });
     expect(bounded.settings).toEqual({ maxTokens: 300 });
     expect(bounded.extra).toEqual({
       max_gen_len: 300,

@@ -193,7 +193,8 @@ export function buildResolvedProvider(
     idle_timeout_ms: idleTimeoutMs,
     connect_timeout_ms: connectMs,
   } = settings;
-  const { fetch, pass } = (typeof connectMs === 'number' ? parts.connectingWithin?.(connectMs) : undefined) ?? parts;
+  const { fetch, pass } =
+    (typeof connectMs === 'number' ? parts.connectingWithin?.(connectMs) : undefined) ?? parts;
   const shared: Shared = {
     fetch,
     clock,

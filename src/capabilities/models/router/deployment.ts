@@ -99,7 +99,10 @@ export interface RouterSettings {
   readonly tagMatchAll: boolean;
   readonly tagFailOpen: boolean;
   /** Of one group, in place of the router's. */
-  readonly groupTags: ReadonlyMap<string, Readonly<Partial<Pick<RouterSettings, 'tagFiltering' | 'tagFailOpen'>>>>;
+  readonly groupTags: ReadonlyMap<
+    string,
+    Readonly<Partial<Pick<RouterSettings, 'tagFiltering' | 'tagFailOpen'>>>
+  >;
   /** The whole call: all attempts and fallbacks together. */
   readonly timeoutMs: number;
 }

@@ -32,6 +32,8 @@ export interface DispatchRequest {
   readonly region?: string;
   /** Ends everything; its reason is the error. */
   readonly signal: AbortSignal;
+  /** Told at the beginning how to see the decisions so far, also of a call that fails. */
+  readonly watch?: (steps: () => readonly RouteStep[]) => void;
   /** Makes the first so many attempts fail without calling anybody; for those who test their fallbacks. */
   readonly failFirst?: { readonly attempts: number; readonly error: AppError };
 }

@@ -150,7 +150,9 @@ describe('tags', () => {
     });
     const everybody = ['free', 'paid', 'base', 'plain'];
     expect(eligibleOf(tiers, ofGroup({ tagFiltering: true }), { tags: ['free'] })).toEqual(['free']);
-    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFiltering: false }) }, { tags: ['free'] })).toEqual(everybody);
+    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFiltering: false }) }, { tags: ['free'] })).toEqual(
+      everybody,
+    );
     const other = { ...on, groupTags: new Map([['other', { tagFiltering: false }]]) };
     expect(eligibleOf(tiers, other, { tags: ['free'] })).toEqual(['free']);
     // A request may still switch it on.
@@ -158,7 +160,9 @@ describe('tags', () => {
       eligibleOf(tiers, ofGroup({ tagFiltering: false }), { tags: ['free'], tagFiltering: true }),
     ).toEqual(['free']);
     expect(eligibleOf(tiers, on, { tags: ['!default'] })).toEqual([]);
-    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFailOpen: true }) }, { tags: ['!default'] })).toEqual(['base']);
+    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFailOpen: true }) }, { tags: ['!default'] })).toEqual([
+      'base',
+    ]);
   });
 
   it('tells a known tag whose carriers are all gone from an unknown one', async () => {

@@ -65,7 +65,8 @@ function admissionOf(
 ): AdmissionRequest {
   const { caller, operation, stream, inputTokens } = request;
   const params = overrides === undefined ? under : { ...under, ...overrides };
-  const maxOutputTokens = (overrides === undefined ? undefined : outputLimit(overrides)) ?? request.maxOutputTokens;
+  const maxOutputTokens =
+    (overrides === undefined ? undefined : outputLimit(overrides)) ?? request.maxOutputTokens;
   const adds = Object.keys(params).length > 0;
   return {
     caller,

@@ -175,10 +175,7 @@ interface ReadEntry {
 }
 
 /** One entry of `model_list` as a deployment; `undefined` where it cannot be one, which is noted. */
-export function readEntry(
-  entry: Fields,
-  context: EntryContext,
-): ReadEntry | undefined {
+export function readEntry(entry: Fields, context: EntryContext): ReadEntry | undefined {
   const name = entry.plainText('model_name');
   const params = entry.map('litellm_params')?.under(context.defaults.params);
   const info = entry.map('model_info');
@@ -213,7 +210,10 @@ export function readEntry(
   const contextWindow = info?.integer('max_input_tokens') ?? params.integer('max_input_tokens');
   const maxOutputTokens = info?.integer('max_output_tokens') ?? info?.integer('max_tokens');
   const region = params.plainText('region_name') ?? info?.plainText('region_name');
-  const tags = { filtering: info?.boolean('enable_tag_filtering'), failOpen: info?.boolean('allow_fail_open') };
+  const tags = {
+    filtering: info?.boolean('enable_tag_filtering'),
+    failOpen: info?.boolean('allow_fail_open'),
+  };
   const own = {
     ...(id === undefined ? {} : { id }),
     weight: params.number('weight'),
