@@ -55,7 +55,7 @@ function contextOf(traceparent: string | undefined): Omit<SpanContext, 'traceSta
 }
 
 const present = (attributes: SpanAttributes = {}): Attributes =>
-  Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined)) as Attributes;
+  Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 
 /** Tracing to the collector that the configuration names; `undefined` without one, and nothing is loaded then. */
 export async function createTracing(deps: TracingDeps): Promise<Tracing | undefined> {

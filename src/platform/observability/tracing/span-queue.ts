@@ -85,7 +85,7 @@ export class SpanQueue implements SpanProcessor {
     return new Promise((resolve) => {
       try {
         this.#deps.exporter.export(batch, ({ code, error }) =>
-          resolve(code === 0 ? undefined : (error ?? new Error('the collector took no spans'))),
+          resolve(code ? (error ?? new Error('the collector took no spans')) : undefined),
         );
       } catch (error) {
         resolve(error as Error);
