@@ -124,7 +124,9 @@ groups:
         groups: { chat: [{ id: 'good' }, { model: 'd' }], backup: [{ model: 'e' }] },
       },
     });
-    expect(definitions[0]?.spec).not.toMatchObject({ models: { groups: { none: expect.anything() as unknown } } });
+    expect(definitions[0]?.spec).not.toMatchObject({
+      models: { groups: { none: expect.anything() as unknown } },
+    });
     expect(partial.has(definitions[0] as never)).toBe(true);
     expect(problems.map(({ line, field }) => `${line} ${field}`).toSorted()).toEqual([
       '11 spec.models.groups.chat.2.maxParallel',

@@ -11,6 +11,7 @@ import { failureOf } from '../run-answer.ts';
 import { submitRun } from '../run-door.ts';
 import { SseStream } from '../sse-stream.ts';
 import { findCompletionTarget, isListedModel, type CompletionTarget } from './agent-models.ts';
+import { soundParts } from '../gateway-door/sound-parts.ts';
 import { backgroundModelFor } from './background-model.ts';
 import { agentInputOf, chatRequest, modelRequestOf, parseRequest, type ChatRequest } from './chat-request.ts';
 import { chatShape } from './chat-shape.ts';
@@ -124,18 +125,11 @@ async function streamParts(
   const { deps, request, reply, wait } = exchange;
   const stream = new SseStream(reply, deps.clock);
   let begun = false;
-  let finished = false;
   try {
-    for await (const part of parts) {
-      if (part.type === 'error') throw part.error;
+    for await (const part of soundParts(parts, wait.signal)) {
       if (!begun) await stream.send({ data: chunks.first() });
       begun = true;
       for (const data of chunks.of(part)) await stream.send({ data });
-      finished = part.type === 'finish';
-    }
-    if (!finished) {
-      wait.signal.throwIfAborted();
-      throw new AppError('internal', 'the answer ended too early');
     }
   } catch (error) {
     if (!stream.opened) throw error;

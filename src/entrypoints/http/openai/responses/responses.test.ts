@@ -576,7 +576,8 @@ it('counts the tokens of a request without asking anybody, what it continues inc
   const first = await client.responses.create({ model: 'fake/fast', input: 'hi' });
   const asked = ground.gateway.calls.length;
   const count = async (more: object): Promise<number> =>
-    (await client.responses.inputTokens.count({ model: 'fake/fast', input: 'and now?', ...more })).input_tokens;
+    (await client.responses.inputTokens.count({ model: 'fake/fast', input: 'and now?', ...more }))
+      .input_tokens;
   const alone = await count({});
   expect(alone).toBeGreaterThan(2);
   expect(await count({ previous_response_id: first.id })).toBeGreaterThan(alone + 10);
