@@ -1,14 +1,14 @@
 import type { Clock, IdGenerator } from '../base/index.ts';
 import { createLiveGuards, createModels, modelServerHosts } from '../capabilities/models/index.ts';
 import type { LoadedProject } from '../engine/definitions/index.ts';
-import { createEgressClient } from '../platform/http-client/index.ts';
-import type { HealthAggregator, Metrics } from '../platform/observability/index.ts';
+import type { HealthAggregator, Metrics, Tracing } from '../platform/observability/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
 import type { ProjectDefinition } from '../protocol/index.ts';
 import type { AppOptions } from './app-options.ts';
 import { composeAccounting } from './compose-accounting.ts';
 import { composeCache } from './compose-cache.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { createModelEgress } from './model-egress.ts';
 import { modelSourcesOf } from './model-sources.ts';
 
 /** What the model side is put together from. */
@@ -20,6 +20,7 @@ export interface ModelSideParts {
   readonly ids: IdGenerator;
   readonly metrics: Metrics;
   readonly health: HealthAggregator;
+  readonly tracing: Tracing | undefined;
   /** Settings of the project as they are now. */
   readonly settings: () => ProjectDefinition['spec'];
   /** Private hosts that the operator has opened. */
@@ -28,7 +29,7 @@ export interface ModelSideParts {
 
 /** Models with everything that stands around their calls: list, limits, budgets, usage. */
 export function composeModels(parts: ModelSideParts) {
-  const { options, lifecycle, storage, clock, ids, metrics, health, settings, allowPrivate } = parts;
+  const { options, lifecycle, storage, clock, ids, metrics, health, tracing, settings, allowPrivate } = parts;
   const { config, environment, logger } = options;
   const side = composeAccounting({
     storage,
@@ -43,7 +44,7 @@ export function composeModels(parts: ModelSideParts) {
   const { redis } = side;
   if (redis !== undefined)
     health.add({ name: 'redis', critical: false, check: (signal) => redis.health(signal) });
-  const egress = createEgressClient({
+  const egress = createModelEgress({
     // What the model list names is written by the operator, as the configuration is.
     allowPrivate: () => [...modelServerHosts(config), ...allowPrivate, ...models.list.hosts()],
   });
@@ -71,6 +72,7 @@ export function composeModels(parts: ModelSideParts) {
     clock,
     metrics,
     logger,
+    ...(tracing === undefined ? {} : { tracing }),
     accounting: side.accounting,
     callers: side.callers,
     guards,

@@ -26,7 +26,12 @@ import { createChannelHub } from '../entrypoints/channels/index.ts';
 import { createStreamReplies } from '../entrypoints/streams/index.ts';
 import { createBlobStore } from '../platform/blobs/index.ts';
 import { createEgressClient } from '../platform/http-client/index.ts';
-import { createHealthAggregator, createMetrics, EventLoopCheck } from '../platform/observability/index.ts';
+import {
+  createHealthAggregator,
+  createMetrics,
+  createTracing,
+  EventLoopCheck,
+} from '../platform/observability/index.ts';
 import { PgBossQueue } from '../platform/queue/index.ts';
 import type { Credentials } from '../platform/security/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
@@ -35,6 +40,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import { composeAutomation } from './compose-automation.ts';
 import { composeBus } from './compose-bus.ts';
 import { composeCatalogue } from './compose-catalogue.ts';
+import { modelListHealth } from './model-list-health.ts';
 import { composeModels } from './compose-models.ts';
 import { announceOn, composeStreams, composeTeller, publishFrom } from './compose-streams.ts';
 import { processRoles, type ProcessKind } from './process-roles.ts';
@@ -64,6 +70,9 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const ids = createIdGenerator(() => clock.now());
   const metrics = createMetrics({ version });
   const health = createHealthAggregator({ clock, version });
+  const tracing = await createTracing({ config, version, clock, logger, metrics });
+  // Stopped after everything that makes spans.
+  if (tracing !== undefined) lifecycle.onStop('tracing', () => tracing.stop());
   // Read first: what definitions are checked against depends on it.
   const { spec: settings } = await loadProjectSettings(config.projectDir, { environment });
   const allowPrivate = [...config.EGRESS_ALLOW_PRIVATE, ...settings.egress.allow];
@@ -104,6 +113,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     ids,
     metrics,
     health,
+    tracing,
     settings: () => project.current.project.spec,
     allowPrivate,
   });
@@ -227,6 +237,11 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     { name: 'runs', critical: true, check: () => runs.health() },
     eventLoop,
     { name: 'usage', critical: false, check: () => Promise.resolve(modelSide.accounting.health()) },
+    {
+      name: 'model_list',
+      critical: false,
+      check: () => Promise.resolve(modelListHealth(project.current.problems, models.list.faults())),
+    },
   ];
   const intake = composeStreams({
     side: busSide,

@@ -57,6 +57,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     }),
     models: models.router,
     gateway: models.gateway,
+    backgroundModel: () => parts.project.current.project.spec.models.background,
     responses,
     localModels: () => (hasOllama() ? localModels : undefined),
     health: parts.health,

@@ -129,6 +129,7 @@ export function modelListOf(
       tagFiltering: false,
       tagMatchAll: false,
       tagFailOpen: false,
+      groupTags: new Map(),
       timeoutMs: 120_000,
       ...settings,
       groupRetryPolicies: new Map(Object.entries(settings.groupRetryPolicies ?? {})),

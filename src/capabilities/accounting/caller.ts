@@ -13,6 +13,8 @@ export interface ModelCaller {
   /** Tags of the request; those of key and team are added by the gateway. */
   readonly tags?: readonly string[];
   readonly userAgent?: string;
+  /** The trace that the call belongs to, as the request says it (W3C Trace Context). */
+  readonly trace?: { readonly traceparent: string; readonly tracestate?: string };
   /** Limits that come with the call itself, such as an agent's `limits.budgetUsd` for one run. */
   readonly limits?: readonly CallerLimit[];
 }

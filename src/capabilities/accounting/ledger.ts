@@ -15,8 +15,6 @@ export interface Reservation {
   readonly tokens: number;
   /** `null`: the price is unknown; a subject with a budget refuses, unless its limits say `unpriced: 'allow'`. */
   readonly usd: number | null;
-  /** Reserved in place of `usd` once a budget would be used up by more than 80 %: a more careful estimate, not below it. */
-  readonly nearUsd?: number;
   /** Where the money does not suffice: the least that would still do. All that is left is reserved then. */
   readonly leastUsd?: number;
   /** From then on a reservation that was never settled counts as released: its process has died. Epoch milliseconds. */

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../../base/index.ts';
+import type { Tracing } from '../../platform/observability/index.ts';
 import {
   unlimitedAccounting,
   type Accounting,
@@ -14,6 +15,8 @@ import { ImplicitDeployments } from './implicit-deployments.ts';
 import { createModelRouter } from './model-router.ts';
 import type { ModelReference, ModelRouter } from './provider.ts';
 import type { ModelRules } from './resolve-model.ts';
+import { tracedDispatcher } from './tracing/traced-dispatcher.ts';
+import { tracedGateway } from './tracing/traced-gateway.ts';
 import {
   createDispatcher,
   resolveTarget,
@@ -37,6 +40,8 @@ export interface RouterParts {
   readonly callers?: CallerDirectory;
   /** The model list as it is now. Default: empty. */
   readonly list?: () => ModelList;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing;
   readonly guards?: () => GuardChain;
   readonly cache?: () => AnswerCache;
 }
@@ -59,7 +64,8 @@ export function connectRouter(parts: RouterParts): {
     const { name } = reference ?? {};
     return name === undefined || name === 'default' ? rules.defaultModel() : name;
   };
-  const dispatcher = createDispatcher({
+  const { tracing } = parts;
+  const plain = createDispatcher({
     list,
     implicit: (name) => implicit.named(name),
     admit: (request, options) => accounting.admit(request, options),
@@ -69,7 +75,8 @@ export function connectRouter(parts: RouterParts): {
     metrics,
     random: Math.random,
   });
-  const gateway = createGateway({
+  const dispatcher = tracing === undefined ? plain : tracedDispatcher(plain);
+  const untraced = createGateway({
     dispatcher,
     accounting,
     callers,
@@ -79,6 +86,7 @@ export function connectRouter(parts: RouterParts): {
     list,
     clock,
   });
+  const gateway = tracing === undefined ? untraced : tracedGateway(untraced, tracing);
   const router = createModelRouter({
     clock,
     logger,

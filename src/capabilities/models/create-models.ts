@@ -5,7 +5,6 @@ import { priceOf, type ModelPrice } from '../accounting/index.ts';
 import { createModelListSource, type ModelListSource, type SecretReader } from './list/index.ts';
 import type { ModelGateway } from './gateway/gateway.ts';
 import type { ModelRules } from './resolve-model.ts';
-import type { EgressClient } from '../../platform/http-client/index.ts';
 import {
   buildConfiguredProvider,
   buildResolvedProvider,
@@ -18,6 +17,7 @@ import { createOfflineProvider } from './offline/offline-provider.ts';
 import type { OfflineScripts } from './offline/offline-script.ts';
 import { ProviderDirectory } from './provider-directory.ts';
 import type { ModelRouter } from './provider.ts';
+import { tracedEgress } from './tracing/traced-egress.ts';
 import type { PluginProvider } from './providers/simple-provider.ts';
 
 /** What a project says about names and prices of models. */
@@ -47,7 +47,7 @@ export interface ModelsDeps extends Omit<RouterParts, 'rules' | 'prices' | 'time
   /** Variables that `spec.model.config` of a definition may refer to as `${NAME}`. */
   readonly environment?: Environment;
   /** Must let the addresses of the configured model servers pass. */
-  readonly egress: Pick<EgressClient, 'fetch'> & Partial<Pick<EgressClient, 'pass'>>;
+  readonly egress: Pick<ProviderParts, 'fetch' | 'pass' | 'connectingWithin'>;
   /** `spec.models` of the project as it is now. */
   readonly settings?: () => ModelSettingsOfProject;
   /** Folder of the project, from which the files of the model list are read. Absent: there is no list. */
@@ -93,11 +93,13 @@ export function createModels(deps: ModelsDeps): Models {
     settings = () => noSettings,
     localOllamaUrl = 'http://localhost:11434',
   } = deps;
-  const { fetch, pass } = deps.egress;
+  const { fetch, pass, connectingWithin } =
+    deps.tracing === undefined ? deps.egress : tracedEgress(deps.egress);
   const timeoutMs = config.MODEL_TIMEOUT_SECONDS * 1000;
   const parts: ProviderParts = {
     fetch,
     ...(pass === undefined ? {} : { pass }),
+    ...(connectingWithin === undefined ? {} : { connectingWithin }),
     clock,
     timeoutMs,
     environment: providerEnvironment(config, deps.environment ?? {}),

@@ -32,6 +32,7 @@ const namedModelMaps = new Set([
   'groups',
   'aliases',
   'groupRetryPolicies',
+  'groupTags',
   'fallbacks',
   'contextWindowFallbacks',
   'contentPolicyFallbacks',

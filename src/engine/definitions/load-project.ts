@@ -25,6 +25,8 @@ export interface Located<D extends Definition = Definition> {
   readonly path: string;
   /** Where a field stands; only of kinds whose faults show later than at reading. */
   readonly locate?: Locator;
+  /** Some of it had faults and is left out; the last good version is better. */
+  readonly partial?: boolean;
 }
 
 /** A project's files as they were read: what is valid, and every fault. */
@@ -125,7 +127,7 @@ export async function loadProjectSettings(
   for (const file of projectFiles) {
     const text = await textOf(dir, file);
     if (typeof text !== 'string') continue;
-    const { definitions } = parseDefinitions(file, text, options);
+    const { definitions } = parseDefinitions(file, text, { ...options, partly: true });
     found.push(...definitions.map((definition) => ({ definition, path: file })));
   }
   return projectOf(found);
@@ -146,18 +148,19 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
       problems.push(text);
       continue;
     }
-    const parsed = parseDefinitions(file, text, options);
+    const parsed = parseDefinitions(file, text, { ...options, partly: true });
     problems.push(...parsed.problems);
     for (const [index, definition] of parsed.definitions.entries()) {
       const { kind, metadata } = definition;
+      const locate: Locator = parsed.locators[index] ?? (() => ({}));
       // A project has one definition of itself, whatever its name.
       const twin = found.find(
         (one) =>
           one.definition.kind === kind &&
           (kind === 'Project' || one.definition.metadata.name === metadata.name),
       );
-      const locate: Locator = parsed.locators[index] ?? (() => ({}));
-      if (twin === undefined) found.push({ definition, path: file, locate });
+      const partial = parsed.partial.has(definition) ? { partial: true } : {};
+      if (twin === undefined) found.push({ definition, path: file, locate, ...partial });
       else
         problems.push({
           file,
@@ -176,8 +179,8 @@ export async function loadProject(dir: string, options: LoadOptions = {}): Promi
     ))
       problems.push({ file, ...locate(place), field: place.join('.'), message });
   }
-  const definitions = found.map(({ definition, path: file, locate }): Located =>
-    locatedLater.has(definition.kind) ? { definition, path: file, locate } : { definition, path: file },
+  const definitions = found.map(({ locate, ...one }): Located =>
+    locatedLater.has(one.definition.kind) ? { ...one, locate } : one,
   );
   const [projectFile] = definitionsOf({ definitions }, 'Project');
   return {

@@ -103,3 +103,44 @@ spec:
     ]);
   });
 });
+
+describe('a model list with a faulty deployment, as files are read', () => {
+  const read = (models: string) => parseDefinitions('agent33.yaml', project(models), { partly: true });
+  const text = `default: chat
+groups:
+  chat:
+    - { id: "a b", model: openai/a }
+    - { id: good, model: openai/b }
+    - { model: openai/c, max_parallel: 1, maxParallel: 2 }
+    - openai/d
+  none: [gpt-5]
+  backup: [openai/e]`;
+
+  it('is read without it, each with its own place, and the fault is told', () => {
+    const { definitions, problems, partial, locators } = read(text);
+    expect(definitions[0]?.spec).toMatchObject({
+      models: {
+        default: 'chat',
+        groups: { chat: [{ id: 'good' }, { model: 'd' }], backup: [{ model: 'e' }] },
+      },
+    });
+    expect(definitions[0]?.spec).not.toMatchObject({
+      models: { groups: { none: expect.anything() as unknown } },
+    });
+    expect(partial.has(definitions[0] as never)).toBe(true);
+    expect(problems.map(({ line, field }) => `${line} ${field}`).toSorted()).toEqual([
+      '11 spec.models.groups.chat.2.maxParallel',
+      '13 spec.models.groups.none.0',
+      '9 spec.models.groups.chat.0.id',
+    ]);
+    expect(locators[0]?.(['spec', 'models', 'groups', 'chat', 0])).toMatchObject({ line: 10 });
+    expect(locators[0]?.(['spec', 'models', 'groups', 'chat', 1])).toMatchObject({ line: 12 });
+    expect(locators[0]?.(['spec', 'models', 'default'])).toMatchObject({ line: 6 });
+  });
+
+  it('is refused whole where anything else is at fault too, or where nobody asked for a part', () => {
+    expect(read(`${text}\nrooter: {}`)).toMatchObject({ definitions: [], problems: { length: 4 } });
+    expect(parseDefinitions('agent33.yaml', project(text))).toMatchObject({ definitions: [] });
+    expect(read('groups: { chat: [openai/a] }').partial.size).toBe(0);
+  });
+});

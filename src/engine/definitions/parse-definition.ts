@@ -21,6 +21,7 @@ import { schemaFaultsOf } from './definition-issues.ts';
 import { camelKeys, lostExpressions, pathOfText, unstorable, type ValueFault } from './definition-values.ts';
 import { fromFlatWorkflow, isFlatWorkflow } from './flat-workflow.ts';
 import { repeatedKeys } from './repeated-keys.ts';
+import { withoutFaultyDeployments } from './without-faulty-deployments.ts';
 import { syntaxFault, tooDeep, unquotedExpressions } from './yaml-faults.ts';
 
 /** A fault in a definition; line and column count from 1. */
@@ -44,10 +45,18 @@ export type DefinitionCheck = (definition: Definition) => readonly DefinitionFau
 /** Finds the place of a path in a definition. */
 export type Locator = (path: readonly PropertyKey[]) => Place;
 
+interface ParsedDefinition {
+  readonly definition: Definition;
+  readonly locate: Locator;
+  readonly partial?: boolean;
+}
+
 interface Parsed {
   readonly definitions: readonly Definition[];
   /** Where something in each definition stands, by its path. */
   readonly locators: readonly Locator[];
+  /** Those of which something had faults and is left out. */
+  readonly partial: ReadonlySet<Definition>;
   readonly problems: readonly DefinitionProblem[];
 }
 
@@ -121,7 +130,7 @@ function readDocument(
   document: Document,
   counter: LineCounter,
   options: ParseOptions,
-): { definition?: Definition; locate?: Locator; problems: readonly DefinitionProblem[] } {
+): Partial<ParsedDefinition> & { readonly problems: readonly DefinitionProblem[] } {
   const syntax = syntaxFault(document, text);
   const unreadable =
     syntax === undefined
@@ -132,9 +141,10 @@ function readDocument(
   /** The flat form has no `spec` around it. */
   const written = (path: readonly PropertyKey[]): readonly PropertyKey[] =>
     isFlat && path[0] === 'spec' ? path.slice(1) : path;
+  const locate: Locator = (path) => placeOf(document, counter, written(path));
   const at = ({ path, message }: ValueFault): DefinitionProblem => ({
     file,
-    ...placeOf(document, counter, written(path)),
+    ...locate(path),
     ...(path.length === 0 ? {} : { field: path.join('.') }),
     message,
   });
@@ -186,11 +196,13 @@ function readDocument(
     const message = `expected one of ${kinds.join(', ')}, found ${found}${hint}`;
     return { problems: [...problems, at({ path: ['kind'], message })] };
   }
-  const result = definitionKinds[kind as DefinitionKind].schema.safeParse(value);
-  if (!result.success) {
+  const { schema } = definitionKinds[kind as DefinitionKind];
+  const result = schema.safeParse(value);
+  const issues = result.success ? [] : result.error.issues;
+  if (!result.success || twice.length > 0) {
     const spelled = (path: readonly PropertyKey[], key: string): string =>
       keyAsWritten(document, written(path), key);
-    const faults = schemaFaultsOf(kind as DefinitionKind, result.error.issues, { value, spelled })
+    const faults = schemaFaultsOf(kind as DefinitionKind, issues, { value, spelled })
       // Finding a place walks the document: not for faults that are only counted.
       .map((one, index) => ({
         ...(index < mostProblems ? at(one) : { file, message: one.message }),
@@ -198,21 +210,33 @@ function readDocument(
           ? {}
           : keyPlaceOf(document, counter, written(one.path.slice(0, -1)), one.key)),
       }));
-    return { problems: [...problems, ...faults] };
+    const good =
+      options.partly === true
+        ? withoutFaultyDeployments(
+            kind as DefinitionKind,
+            value,
+            [...twice, ...issues].map((one) => one.path),
+          )
+        : undefined;
+    const rest = good === undefined ? undefined : schema.safeParse(good.value);
+    return {
+      problems: [...problems, ...faults],
+      ...(good !== undefined && rest?.success === true
+        ? { definition: rest.data, locate: (path) => locate(good.written(path)), partial: true }
+        : {}),
+    };
   }
   const checked = (options.checks ?? []).flatMap((check) => check(result.data));
   if (problems.length > 0 || checked.length > 0) return { problems: [...problems, ...checked.map(at)] };
-  return {
-    definition: result.data,
-    locate: (path) => placeOf(document, counter, written(path)),
-    problems: [],
-  };
+  return { definition: result.data, locate, problems: [] };
 }
 
 export interface ParseOptions {
   /** Variables that definitions may refer to as `${NAME}`. */
   readonly environment?: Environment;
   readonly checks?: readonly DefinitionCheck[];
+  /** Hands out what is good of a model list beside its faults. */
+  readonly partly?: boolean;
 }
 
 /** Reads the definitions of one YAML or JSON file. Never throws: every fault is a problem with its place. */
@@ -220,6 +244,7 @@ export function parseDefinitions(file: string, text: string, options: ParseOptio
   const refused = (message: string, place: Place = {}): Parsed => ({
     definitions: [],
     locators: [],
+    partial: new Set(),
     problems: [{ file, ...place, message }],
   });
   if (Buffer.byteLength(text) > mostBytes) return refused(tooLarge);
@@ -229,12 +254,13 @@ export function parseDefinitions(file: string, text: string, options: ParseOptio
   const documents = documentsOf(text, counter);
   if (documents === undefined) return refused(tooDeep, { line: 1, column: 1 });
   const read = documents.map((document) => readDocument(file, text, document, counter, options));
-  const valid = read.flatMap(({ definition, locate = () => ({}) }) =>
-    definition === undefined ? [] : [{ definition, locate }],
+  const valid = read.flatMap(({ definition, locate = () => ({}), partial = false }) =>
+    definition === undefined ? [] : [{ definition, locate, partial }],
   );
   return {
     definitions: valid.map((one) => one.definition),
     locators: valid.map((one) => one.locate),
+    partial: new Set(valid.filter((one) => one.partial).map((one) => one.definition)),
     problems: atMost(
       file,
       read.flatMap((one) => one.problems),

@@ -74,6 +74,43 @@ describe('the project folder', () => {
     await expect.poll(descriptions, { timeout: 5000 }).toEqual(['one: mended']);
   });
 
+  it('begins without a faulty deployment, and keeps the last good list when one becomes faulty later', async () => {
+    const list = (head: string, deployments: string): string =>
+      `apiVersion: agent33/v1\n${head}\n    chat: [${deployments}]\n`;
+    const own = 'kind: Project\nmetadata: { name: p }\nspec:\n models:\n  groups:';
+    const more = 'kind: ModelRouter\nmetadata: { name: m }\nspec:\n  groups:';
+    const models = (): unknown => ({
+      own: source?.current.project.spec.models.groups['chat']?.map(({ model }) => model),
+      more: definitionsOf(source?.current ?? { definitions: [] }, 'ModelRouter').map((one) =>
+        one.definition.spec.groups['chat']?.map(({ model }) => model),
+      ),
+    });
+    const put = (deployments: string) =>
+      Promise.all([
+        writeFile(path.join(dir, 'agent33.yaml'), list(own, deployments)),
+        writeFile(path.join(dir, 'models/m.yaml'), list(more, deployments)),
+      ]);
+    await mkdir(path.join(dir, 'models'));
+    await put('openai/a, { model: openai/b, id: "x y" }');
+    const logger = await start();
+    const faults = () =>
+      logger.lines.filter((line) => line.message === 'definition has a fault').map((line) => line.fields);
+    expect(faults()).toMatchObject([
+      { file: 'agent33.yaml', line: 7, field: 'spec.models.groups.chat.1.id' },
+      { file: 'models/m.yaml', line: 6, field: 'spec.groups.chat.1.id' },
+    ]);
+    expect(models()).toEqual({ own: ['a'], more: [['a']] });
+    expect(source?.current.problems).toHaveLength(2);
+
+    await put('openai/a, openai/b');
+    await expect.poll(models, { timeout: 5000 }).toEqual({ own: ['a', 'b'], more: [['a', 'b']] });
+
+    const told = faults().length;
+    await put('openai/c, { model: openai/d, id: "x y" }');
+    await expect.poll(() => faults().length, { timeout: 5000 }).toBeGreaterThanOrEqual(told + 2);
+    expect(models()).toEqual({ own: ['a', 'b'], more: [['a', 'b']] });
+  });
+
   it('keeps the agent of a file that an editor has emptied, and lets go of one that is commented out', async () => {
     await write('one', 'good');
     await write('two', 'good');

@@ -34,11 +34,13 @@ function keepGood(
   faulty: ReadonlySet<string>,
 ): readonly Located[] {
   const nameOf = ({ definition }: Located): string => `${definition.kind}/${definition.metadata.name}`;
-  const present = new Set(fresh.map(nameOf));
+  const whole = fresh.filter((one) => one.partial !== true);
+  const present = new Set(whole.map(nameOf));
   const kept = last.filter(
     (one) => (faulty.has(one.path) || faulty.has(path.posix.dirname(one.path))) && !present.has(nameOf(one)),
   );
-  return [...fresh, ...kept];
+  const known = new Set(kept.map(nameOf));
+  return [...whole, ...kept, ...fresh.filter((one) => one.partial === true && !known.has(nameOf(one)))];
 }
 
 /** Watches a project folder. `start` reads it; faults are logged and listed, never fatal. */

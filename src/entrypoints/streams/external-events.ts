@@ -4,6 +4,7 @@ import type { BusSubscription, MessageBus } from '../../platform/bus/index.ts';
 import type { BrokerEvent } from '../../platform/bus/index.ts';
 import { defaultTenant } from '../../protocol/index.ts';
 import type { ChannelState } from '../channels/index.ts';
+import { LeasedRole } from './leased-role.ts';
 
 export interface ExternalEventsDeps {
   readonly bus: MessageBus;
@@ -15,8 +16,6 @@ export interface ExternalEventsDeps {
   readonly onEvent: (event: BrokerEvent) => Promise<void>;
 }
 
-const leaseMs = 15_000;
-const renewMs = 5000;
 const lease = { tenant: defaultTenant, channel: 'bus', accountId: 'external', key: 'reader' } as const;
 
 /**
@@ -26,49 +25,27 @@ const lease = { tenant: defaultTenant, channel: 'bus', accountId: 'external', ke
 export class ExternalEvents implements Service {
   readonly name = 'external-events';
   readonly #deps: ExternalEventsDeps;
-  readonly #owner: string;
+  readonly #role: LeasedRole;
   #subscription: BusSubscription | undefined;
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> = Promise.resolve();
 
   constructor(deps: ExternalEventsDeps) {
     this.#deps = deps;
-    this.#owner = deps.ids('wrk');
+    this.#role = new LeasedRole({ ...deps, lease, take: () => this.#take(), leave: () => this.#leave() });
   }
 
   start(): Promise<void> {
-    if (this.#cancel !== undefined) return Promise.resolve();
-    const look = (): void => {
-      this.#looking = this.#looking.then(() => this.#look());
-    };
-    this.#cancel = this.#deps.clock.every(renewMs, look);
-    look();
-    return this.#looking;
+    return this.#role.start();
   }
 
-  async stop(): Promise<void> {
-    if (this.#cancel === undefined) return;
-    this.#cancel();
-    this.#cancel = undefined;
-    await this.#looking;
-    await this.#leave();
-    await this.#deps.state.releaseLease(lease, this.#owner).catch((error: unknown) => {
-      this.#deps.logger.debug({ error }, 'a lease was not given back');
+  stop(): Promise<void> {
+    return this.#role.stop();
+  }
+
+  async #take(): Promise<void> {
+    const { bus, onEvent } = this.#deps;
+    this.#subscription ??= await bus.subscribe('external.>', async (payload, { subject }) => {
+      await onEvent({ id: idOf(subject, payload), name: subject, payload });
     });
-  }
-
-  async #look(): Promise<void> {
-    const { state, bus, logger } = this.#deps;
-    try {
-      const isOurs = await state.acquireLease(lease, this.#owner, leaseMs);
-      if (!isOurs || this.#cancel === undefined) await this.#leave();
-      else
-        this.#subscription ??= await bus.subscribe('external.>', async (payload, { subject }) => {
-          await this.#deps.onEvent({ id: idOf(subject, payload), name: subject, payload });
-        });
-    } catch (error) {
-      logger.debug({ error }, 'events of the bus are not taken in at present');
-    }
   }
 
   async #leave(): Promise<void> {

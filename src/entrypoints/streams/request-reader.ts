@@ -2,6 +2,7 @@ import type { Clock, HealthReport, IdGenerator, Logger, Service } from '../../ba
 import type { EventStreams, StreamConsumer } from '../../platform/bus/index.ts';
 import { agentStreams, defaultTenant } from '../../protocol/index.ts';
 import { holdsLease, type ChannelState } from '../channels/index.ts';
+import { LeasedRole } from './leased-role.ts';
 import { acceptRequests, type AcceptRequestsDeps } from './accept-requests.ts';
 
 export interface RequestReaderDeps extends AcceptRequestsDeps {
@@ -13,8 +14,6 @@ export interface RequestReaderDeps extends AcceptRequestsDeps {
 }
 
 const group = 'agent33';
-const leaseMs = 15_000;
-const renewMs = 5000;
 const batch = 500;
 const maxAttempts = 10;
 /** A request takes no process down by being written; restarts in a row are an outage. */
@@ -34,35 +33,25 @@ const lease = {
 export class RequestReader implements Service {
   readonly name = 'stream-requests';
   readonly #deps: RequestReaderDeps;
-  readonly #owner: string;
+  readonly #role: LeasedRole;
   #consumer: StreamConsumer | undefined;
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> = Promise.resolve();
 
   constructor(deps: RequestReaderDeps) {
     this.#deps = deps;
-    this.#owner = deps.ids('wrk');
+    this.#role = new LeasedRole({
+      ...deps,
+      lease,
+      take: async (owner) => void (this.#consumer ??= this.#read(owner)),
+      leave: () => this.#leave(),
+    });
   }
 
   start(): Promise<void> {
-    if (this.#cancel !== undefined) return Promise.resolve();
-    const look = (): void => {
-      this.#looking = this.#looking.then(() => this.#look());
-    };
-    this.#cancel = this.#deps.clock.every(renewMs, look);
-    look();
-    return this.#looking;
+    return this.#role.start();
   }
 
-  async stop(): Promise<void> {
-    if (this.#cancel === undefined) return;
-    this.#cancel();
-    this.#cancel = undefined;
-    await this.#looking;
-    await this.#leave();
-    await this.#deps.state.releaseLease(lease, this.#owner).catch((error: unknown) => {
-      this.#deps.logger.debug({ error }, 'a lease was not given back');
-    });
+  stop(): Promise<void> {
+    return this.#role.stop();
   }
 
   health(): HealthReport {
@@ -71,25 +60,12 @@ export class RequestReader implements Service {
     return { ...this.#consumer.health(), metrics: { reads: true } };
   }
 
-  /** Takes or keeps the lease, and reads while it is ours. */
-  async #look(): Promise<void> {
-    const { state, logger } = this.#deps;
-    try {
-      const isOurs = await state.acquireLease(lease, this.#owner, leaseMs);
-      if (isOurs && this.#cancel !== undefined) this.#consumer ??= this.#read();
-      else await this.#leave();
-    } catch (error) {
-      // Without the database nothing is written either; the lease is looked at there.
-      logger.debug({ error }, 'the lease of the requests was not renewed');
-    }
-  }
-
-  #read(): StreamConsumer {
+  #read(owner: string): StreamConsumer {
     const { streams, metrics } = this.#deps;
     return streams.consume(
       agentStreams.requests,
       group,
-      (entries) => acceptRequests(this.#deps, entries, (trx) => holdsLease(trx, lease, this.#owner)),
+      (entries) => acceptRequests(this.#deps, entries, (trx) => holdsLease(trx, lease, owner)),
       {
         sole: true,
         batch,

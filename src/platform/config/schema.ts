@@ -214,6 +214,36 @@ export const configSchema = z.object({
   AMQP_URL: serviceAddress(['amqp', 'amqps']).describe(
     'AMQP broker such as RabbitMQ, for the bus where neither NATS_URL nor REDIS_URL is set.',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: webAddress.describe(
+    'OpenTelemetry collector that takes OTLP over HTTP as JSON; spans of model calls go to its /v1/traces. Without it nothing is traced.',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: webAddress.describe(
+    'Whole address for spans, in place of the one made from OTEL_EXPORTER_OTLP_ENDPOINT.',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: optionalSecret.describe(
+    'Headers of each request to the collector: name=value, comma-separated.',
+  ),
+  OTEL_SERVICE_NAME: z.string().min(1).default('agent33').describe('Name of this service in traces.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Share of calls that are traced; calls with a traceparent follow what that says.'),
+  OTEL_BSP_MAX_QUEUE_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(2048)
+    .describe('Spans that may wait for the collector; more are dropped and counted.'),
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600_000)
+    .default(5000)
+    .describe('Milliseconds that a span waits for others to be sent with.'),
   EGRESS_ALLOW_PRIVATE: list.describe(
     'Hosts, IP addresses or CIDRs on private networks that tools may reach, comma-separated.',
   ),

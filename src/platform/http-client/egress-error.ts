@@ -1,11 +1,6 @@
 import { AppError } from '../../base/index.ts';
 
-const slowCodes = new Set([
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'ETIMEDOUT',
-]);
+const slowCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
 
 const unreadableCode = /^(?:HTTPParserError|HPE_|Z_|ERR_(?:BROTLI|_ERROR_)|UND_ERR_HEADERS_OVERFLOW)/;
 
@@ -32,6 +27,8 @@ export function toEgressError(error: unknown, host: string, signal?: AbortSignal
     if (cause instanceof AppError) return cause;
     const named = cause.name === 'HTTPParserError' ? cause.name : undefined;
     code = (cause as NodeJS.ErrnoException).code ?? named ?? code;
+    if (code === 'UND_ERR_CONNECT_TIMEOUT')
+      return new AppError('timeout', `"${host}" did not accept the connection in time`, { cause: error });
     if (slowCodes.has(code))
       return new AppError('timeout', `"${host}" did not answer in time`, { cause: error });
     if (cause.message === 'unexpected redirect')

@@ -80,6 +80,33 @@ function peerFault(
   }
 }
 
+interface Ending {
+  readonly signal: AbortSignal;
+  /** The deadline has ended it. */
+  isLate(): boolean;
+  stopDeadline(): void;
+  forget(): void;
+}
+
+/** What ends one connection: the deadline while it is being made, the client's end at any time. */
+function endingOf({ clock, closed }: ConnectorDeps, milliseconds: number): Ending {
+  const controller = new AbortController();
+  let late = false;
+  const end = (): void => controller.abort();
+  const stopDeadline = clock.after(Math.max(1, milliseconds), () => {
+    late = true;
+    end();
+  });
+  if (closed.aborted) end();
+  else closed.addEventListener('abort', end, { once: true });
+  return {
+    signal: controller.signal,
+    isLate: () => late,
+    stopDeadline,
+    forget: () => closed.removeEventListener('abort', end),
+  };
+}
+
 /**
  * Connects only where the guard allows: every address the name has is checked, the connection is made to one that was
  * checked, and the peer that was reached is checked again. The name stays for TLS and the Host header.
@@ -92,10 +119,12 @@ export function createGuardedConnector(deps: ConnectorDeps): buildConnector.conn
     const startMs = deps.clock.now();
     chooseAddresses(deps, destination).then(
       (addresses) => {
+        // undici's own timer counts in half seconds.
+        const ending = endingOf(deps, deps.connectMs - (deps.clock.now() - startMs));
         const connect = buildConnector({
-          timeout: Math.max(1, deps.connectMs - (deps.clock.now() - startMs)),
+          timeout: 0,
           autoSelectFamily: true,
-          signal: deps.closed,
+          signal: ending.signal,
           lookup: (_name, lookupOptions, answer) => {
             const first = addresses[0];
             if (lookupOptions.all === true) answer(null, addresses);
@@ -105,10 +134,13 @@ export function createGuardedConnector(deps: ConnectorDeps): buildConnector.conn
         connect(
           { ...options, servername: options.servername ?? (isIP(hostname) === 0 ? hostname : '') },
           (error, socket) => {
+            ending.stopDeadline();
             if (error !== null) {
-              callback(error, null);
+              ending.forget();
+              callback(ending.isLate() ? new errors.ConnectTimeoutError() : error, null);
               return;
             }
+            socket.once('close', ending.forget);
             const fault = peerFault(deps, destination, socket.remoteAddress);
             if (fault === undefined) {
               callback(null, socket);

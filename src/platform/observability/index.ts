@@ -7,4 +7,6 @@ export {
   type Readiness,
 } from './health.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
+export { createTracing } from './tracing/create-tracing.ts';
+export type { SpanAttributes, TraceHeaders, TraceSpan, Tracing } from './tracing/tracing.ts';
 export { isSecretKey, redactedText, Redactor } from './redactor.ts';

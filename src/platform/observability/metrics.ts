@@ -67,6 +67,7 @@ export function createMetrics(options: { version: string; processMetrics?: boole
     ]),
     usageRows: counter('usage_rows_total', 'Usage rows of model calls by what became of them.', ['outcome']),
     usageRowsWaiting: gauge('usage_rows_waiting', 'Usage rows that are not written yet.', []),
+    tracingSpans: counter('tracing_spans_total', 'Ended spans by what became of them.', ['outcome']),
     runs: counter('agent_runs_total', 'Ended runs.', ['agent', 'status']),
     runDuration: histogram('agent_run_duration_seconds', 'Duration of runs.', ['agent']),
     runsActive: gauge('runs_active', 'Runs that this process executes now.', []),

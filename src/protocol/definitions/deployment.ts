@@ -51,7 +51,7 @@ const deploymentFields = z.strictObject({
   budgets: z.array(budgetSpec).max(20).default([]).describe('Money that may be spent on it.'),
   timeouts: z
     .strictObject({
-      connect: durationMs.optional(),
+      connect: durationMs.optional().describe('Until a connection stands: name, TCP and TLS. Default 10s.'),
       firstToken: durationMs.optional().describe('Until the answer begins.'),
       idle: durationMs.optional().describe('Longest silence within the answer.'),
       total: durationMs.optional().describe('The whole attempt.'),

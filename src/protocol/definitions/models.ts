@@ -21,6 +21,13 @@ const modelListFields = {
 export const projectModels = z
   .strictObject({
     default: z.string().min(1).optional().describe('Model of agents that name none.'),
+    background: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Model for what chat clients ask on their own: titles, tags. The one they name when left out.',
+      ),
     prefixes: z
       .record(z.string(), z.string())
       .default({})

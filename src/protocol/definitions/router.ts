@@ -98,6 +98,13 @@ export const routerSpec = z
     tagFiltering: z.boolean().optional(),
     tagMatch: z.enum(['any', 'all']).optional(),
     tagFailOpen: z.boolean().optional(),
+    groupTags: z
+      .record(
+        modelName,
+        z.strictObject({ filtering: z.boolean().optional(), failOpen: z.boolean().optional() }),
+      )
+      .optional()
+      .describe('tagFiltering and tagFailOpen of one group, whatever the router says.'),
     timeout: durationMs.optional().describe('The whole call: all attempts and fallbacks together.'),
   })
   .describe('How calls are distributed, retried and moved elsewhere.');

@@ -77,6 +77,11 @@ it('what a guard stops is an error: with its status before the answer, in the st
   expect(asked()).toHaveLength(before);
   await expect(ask('say Voldemort')).rejects.toMatchObject({ status: 400, code: 'content_filter' });
   await expect(textOf('please say Voldemort now')).rejects.toThrow(/blockWords/);
+  const { items } = (await (await ground.app.request('GET', '/api/v1/usage/calls?limit=2')).json()) as {
+    items: { status: string; output_tokens: number }[];
+  };
+  expect(items.map(({ status }) => status)).toEqual(['content_blocked', 'content_blocked']);
+  expect(items[0]?.output_tokens).toBeGreaterThan(0);
   // Nothing of it was kept.
   await expect(ask('say Voldemort')).rejects.toMatchObject({ code: 'content_filter' });
   expect(asked()).toHaveLength(before + 3);

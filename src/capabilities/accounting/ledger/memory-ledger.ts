@@ -151,9 +151,8 @@ export class MemoryLedger implements Ledger {
     reservation: PreparedReservation,
     nowMs: number,
   ): { readonly nano: number; readonly isPart: boolean } | StoreRefusal {
-    const { tokens, nano, nearNano, leastNano } = reservation;
+    const { tokens, nano, leastNano } = reservation;
     let room = Number.POSITIVE_INFINITY;
-    let isNear = false;
     let tight: { key: string; allowed: number; budget: MemoryBudget } | undefined;
     for (const { key, rpm, tpm, parallel, budgets } of reservation.subjects) {
       const subject = this.#subjectOf(key, nowMs);
@@ -177,15 +176,13 @@ export class MemoryLedger implements Ledger {
       for (const { period, nano: allowed } of budgets) {
         const budget = subject.budgetAt(period, nowMs);
         const used = budget.spent + budget.reserved;
-        if (5 * (used + nano) > 4 * allowed) isNear = true;
         if (allowed - used < room) {
           room = allowed - used;
           tight = { key, allowed, budget };
         }
       }
     }
-    const amount = isNear ? nearNano : nano;
-    if (amount <= room || tight === undefined) return { nano: amount, isPart: false };
+    if (nano <= room || tight === undefined) return { nano, isPart: false };
     if (leastNano !== null && leastNano <= room) return { nano: room, isPart: true };
     const { key, allowed, budget } = tight;
     return {
@@ -194,7 +191,7 @@ export class MemoryLedger implements Ledger {
       allowed,
       used: budget.spent + budget.reserved,
       spent: budget.spent,
-      wanted: Math.min(amount, leastNano ?? amount),
+      wanted: Math.min(nano, leastNano ?? nano),
       resetsAtMs: periodEnd(periodOf(budget.period), nowMs),
       atMs: nowMs,
     };

@@ -67,7 +67,6 @@ export function packBatch(
       id: reservations.map(({ id }) => id),
       tokens: reservations.map(({ tokens }) => tokens),
       nano: reservations.map(({ nano }) => nano),
-      near: reservations.map(({ nearNano }) => nearNano),
       least: reservations.map(({ leastNano }) => leastNano),
       // As a span, because the database has a clock of its own.
       ttl: reservations.map(({ expiresAtMs }) => Math.max(0, Math.round(expiresAtMs - options.nowMs))),

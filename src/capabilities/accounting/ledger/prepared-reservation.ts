@@ -24,7 +24,6 @@ export interface PreparedReservation {
   readonly id: string;
   readonly tokens: number;
   readonly nano: number;
-  readonly nearNano: number;
   readonly leastNano: number | null;
   readonly expiresAtMs: number;
   readonly subjects: readonly PreparedSubject[];
@@ -98,12 +97,10 @@ export function unpricedRefusal(request: Reservation): Refusal | undefined {
 
 /** The reservation in whole numbers; money rounded up, limits rounded down. */
 export function prepareReservation(request: Reservation): PreparedReservation {
-  const nano = toNanoUsd(request.usd ?? 0);
   return {
     id: request.id,
     tokens: whole(request.tokens) ?? 0,
-    nano,
-    nearNano: request.nearUsd === undefined ? nano : Math.max(nano, toNanoUsd(request.nearUsd)),
+    nano: toNanoUsd(request.usd ?? 0),
     leastNano: request.leastUsd === undefined ? null : toNanoUsd(request.leastUsd),
     expiresAtMs: request.expiresAtMs,
     subjects: Array.from(limitsByKey(request), ([key, limits]) => ({ key, ...prepareLimits(limits) })),

@@ -173,7 +173,7 @@ local function wait(s, kind, allowed, wanted)
 end
 
 local function decide(r)
-  local tokens, nano, room, tight, near = r.tokens, r.nano, nil, nil, false
+  local tokens, nano, room, tight = r.tokens, r.nano, nil, nil
   if q.force then return nano end
   for index, part in ipairs(r.subjects) do
     local s = load(part.key)
@@ -189,17 +189,15 @@ local function decide(r)
     for _, limit in ipairs(part.budgets) do
       local b = budget(s, limit.period)
       local used = b.s + b.h
-      if 5 * (used + nano) > 4 * limit.nano then near = true end
       if room == nil or limit.nano - used < room then
         room = limit.nano - used
         tight = { part = index - 1, limit = 'budget', allowed = int(limit.nano), used = int(used), spent = int(b.s), period = limit.period }
       end
     end
   end
-  local amount = near and r.near or nano
-  if room == nil or amount <= room then return amount end
+  if room == nil or nano <= room then return nano end
   if r.least and r.least <= room then return room, nil, true end
-  tight.wanted = int(math.min(amount, r.least or amount))
+  tight.wanted = int(math.min(nano, r.least or nano))
   return nil, tight
 end
 

@@ -118,8 +118,7 @@ export class RedisLedgerStore implements LedgerStore {
     return reservations.map((reservation, index) => {
       const answer = answers[index] ?? null;
       if (answer === null || 'granted' in answer) {
-        const nano =
-          answer === null ? Math.max(reservation.nano, reservation.nearNano) : Number(answer.granted);
+        const nano = answer === null ? reservation.nano : Number(answer.granted);
         this.#live.set(reservation.id, { reservation, nano });
         return answer === null ? undefined : { grantedNano: nano };
       }
@@ -300,12 +299,11 @@ function toSpentBudget([key, period, startedAt, spent, resets]: SpentRow): Spent
 
 /** As the script reads it: what is absent is left out, because its `null` is not Lua's. */
 function toRequest(reservation: PreparedReservation, nano: number, nowMs: number): object {
-  const { id, tokens, nearNano, leastNano, expiresAtMs, subjects } = reservation;
+  const { id, tokens, leastNano, expiresAtMs, subjects } = reservation;
   return {
     id,
     tokens,
     nano,
-    near: nearNano,
     least: leastNano ?? undefined,
     // As a span, because Redis has a clock of its own.
     ttl: Math.max(0, Math.round(expiresAtMs - nowMs)),

@@ -4,6 +4,7 @@ import type { EmbeddingResponse, RerankResponse } from '../provider.ts';
 import type { AttemptIo, Begun } from '../router/index.ts';
 import { beginBytes } from './begin-bytes.ts';
 import type { GatewayEmbeddings, ModelGateway } from './gateway.ts';
+import { overridden } from './request-params.ts';
 
 type EmbedCall = Parameters<ModelGateway['embed']>[0];
 type RerankCall = Parameters<ModelGateway['rerank']>[0];
@@ -34,7 +35,7 @@ export async function beginEmbedding(
   const { provider, deployment, signal } = io;
   const { wire } = call;
   if (wire !== undefined && provider.wireShapes?.includes(wire.shape) === true) {
-    const begun = await beginBytes(io, wire, { stream: false, inputTokens });
+    const begun = await beginBytes(io, overridden(wire, io.overrides), { stream: false, inputTokens });
     return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
   }
   if (provider.embed === undefined) throw cannot('embeddings', io);

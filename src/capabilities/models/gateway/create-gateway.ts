@@ -9,10 +9,11 @@ import { beginEvents } from './begin-events.ts';
 import { routeOf, routeOfHit } from './call-route.ts';
 import type { GatewayAnswer, GatewayCall, ModelGateway } from './gateway.ts';
 import type { GuardChain } from './guard.ts';
+import { guardEvents } from './guarded-events.ts';
 import { keepBytes, keepEvents, replayBytes, replayEvents } from './keep-answer.ts';
 import { isModelAllowed } from './model-permission.ts';
 import { prepareCall, type PreparedCall } from './prepare-call.ts';
-import { withParams } from './request-params.ts';
+import { overridden, withParams } from './request-params.ts';
 import { createVectorCalls } from './vector-calls.ts';
 
 /** What the gateway stands on. */
@@ -56,17 +57,20 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
     const { wire, stream } = call;
     const { value, route } = await dispatcher.dispatch<Opened>(prepared.dispatch, async (io) => {
       if (wire !== undefined && io.provider.wireShapes?.includes(wire.shape) === true) {
-        const begun = await beginBytes(io, wire, { stream, inputTokens: prepared.inputTokens });
+        const begun = await beginBytes(io, overridden(wire, io.overrides), {
+          stream,
+          inputTokens: prepared.inputTokens,
+        });
         return { value: { kind: 'bytes', ...begun.value }, done: begun.done };
       }
-      const request = withParams(call.request(), io.params, io.maxOutputTokens);
-      const begun = await beginEvents(io, request, { stream, inputTokens: prepared.inputTokens });
+      const request = withParams(call.request(), io);
+      const options = { stream, inputTokens: prepared.inputTokens };
+      const begun = guardEvents(await beginEvents(io, request, options), guards, call);
       return { value: { kind: 'events', events: begun.value }, done: begun.done };
     });
     const told = routeOf(route, deps.cache().enabled ? 'miss' : 'off');
     if (value.kind === 'bytes') return { route: told, ...value };
-    const events = guards.guardsOutput ? guards.output(value.events, call.caller, call.signal) : value.events;
-    return { route: told, kind: 'events', events };
+    return { route: told, kind: 'events', events: value.events };
   }
 
   async function open(asked: GatewayCall): Promise<GatewayAnswer> {
@@ -130,7 +134,7 @@ export function createGateway(deps: GatewayDeps): ModelGateway {
 
     async permitted(scope) {
       const { models } = await deps.callers.attributesOf(scope);
-      return (name) => models === undefined || isModelAllowed(name, models);
+      return (name) => models === undefined || isModelAllowed(name, models, deps.list());
     },
 
     states: () => dispatcher.states(),

@@ -2,7 +2,8 @@ import { AppError, type Json, type JsonObject } from '../../../base/index.ts';
 import type { AdmissionRequest, CallerDirectory, ModelCaller } from '../../accounting/index.ts';
 import { answerCount, estimateTokens, mostInputTokens } from '../../accounting/index.ts';
 import type { ModelReference } from '../provider.ts';
-import type { Deployment, DispatchRequest, FallbackTarget } from '../router/index.ts';
+import { outputLimit } from '../router/output-limit.ts';
+import type { Deployment, DispatchRequest, FallbackTarget, ModelList } from '../router/index.ts';
 import type { GatewayCall, RequestRouting } from './gateway.ts';
 import { isModelAllowed } from './model-permission.ts';
 
@@ -32,16 +33,12 @@ function fallbacksOf(
   return own.length === 0 ? undefined : own;
 }
 
-const outputBound = (json: Readonly<Record<string, unknown>>): number | undefined => {
-  const bound = json['max_completion_tokens'] ?? json['max_output_tokens'] ?? json['max_tokens'];
-  return typeof bound === 'number' && bound > 0 ? bound : undefined;
-};
-
 /** Looks up who is calling and what for. Errors: `forbidden` for a model that the key may not use, those of `target`. */
 export async function prepareCall(
   deps: {
     readonly callers: CallerDirectory;
     readonly target: (reference: ModelReference | undefined) => string | Deployment;
+    readonly list: () => ModelList;
   },
   call: GatewayCall,
   operation: AdmissionRequest['operation'],
@@ -55,7 +52,7 @@ export async function prepareCall(
   if (models !== undefined) {
     // Those of the list and of definitions are left out where the key may not use them; what a request names is refused.
     const names = [model, ...(routing?.fallbacks ?? []).map((fallback) => fallback.model)];
-    const refused = names.find((name) => !isModelAllowed(name, models));
+    const refused = names.find((name) => !isModelAllowed(name, models, deps.list()));
     if (refused !== undefined)
       throw new AppError('forbidden', `the key may not use the model "${refused}"`, {
         details: { param: 'model' },
@@ -100,11 +97,13 @@ export async function prepareCall(
         return wire === undefined ? 1 : answerCount(wire.json);
       },
       get maxOutputTokens() {
-        return wire === undefined ? call.request().settings?.maxTokens : outputBound(wire.json);
+        return wire === undefined ? call.request().settings?.maxTokens : outputLimit(wire.json);
       },
       tags: knownCaller.tags ?? [],
       ...(fallbacks === undefined ? {} : { fallbacks }),
-      ...(models === undefined ? {} : { permits: (name: string) => isModelAllowed(name, models) }),
+      ...(models === undefined
+        ? {}
+        : { permits: (name: string) => isModelAllowed(name, models, deps.list()) }),
       ...(routing?.numRetries === undefined ? {} : { numRetries: routing.numRetries }),
       ...(routing?.timeoutMs === undefined ? {} : { timeoutMs: routing.timeoutMs }),
       ...(routing?.region === undefined ? {} : { region: routing.region }),

@@ -106,8 +106,12 @@ export async function buildDeployment(
         `The deployment "${id}" of "${group}" cannot be called: ${problem} (${placeText(listed.at)}).`,
         { retryable: false, details: { deployment: id } },
       );
-    // Its own times are part of the provider: it alone sees how long an answer stays silent.
-    const times = present<JsonObject>({ timeout_ms: timeouts.total, idle_timeout_ms: timeouts.idle });
+    // Its own times are part of the provider: it alone sees connections, and how long an answer stays silent.
+    const times = present<JsonObject>({
+      timeout_ms: timeouts.total,
+      idle_timeout_ms: timeouts.idle,
+      connect_timeout_ms: timeouts.connect,
+    });
     return parts.providers.get(kind, { ...settings, ...times });
   };
   const { timeouts } = spec;
@@ -127,7 +131,6 @@ export async function buildDeployment(
       budgets: spec.budgets.length === 0 ? undefined : spec.budgets,
     }),
     timeouts: present<DeploymentTimeouts>({
-      connectMs: timeouts.connect,
       firstTokenMs: timeouts.firstToken,
       idleMs: timeouts.idle,
       totalMs: timeouts.total,

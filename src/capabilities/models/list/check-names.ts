@@ -111,10 +111,10 @@ export function checkNames(merged: MergedList, known: KnownNames): CheckedNames 
   }
   if (merged.router.defaultFallbacks !== undefined)
     router['defaultFallbacks'] = usable('defaultFallbacks', undefined, merged.router.defaultFallbacks);
-  const policies = merged.router.groupRetryPolicies;
-  if (policies !== undefined)
-    router['groupRetryPolicies'] = Object.fromEntries(
-      Object.entries(policies).filter(([name]) => hasGroup('groupRetryPolicies', name)),
-    );
+  for (const field of ['groupRetryPolicies', 'groupTags'] as const)
+    if (merged.router[field] !== undefined)
+      router[field] = Object.fromEntries(
+        Object.entries(merged.router[field]).filter(([name]) => hasGroup(field, name)),
+      );
   return { aliases, router, faults, notes };
 }

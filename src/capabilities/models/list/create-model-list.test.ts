@@ -63,7 +63,7 @@ describe('the model list', () => {
           { usd: 50, period: 'month' },
         ],
       },
-      timeouts: { connectMs: 5000, firstTokenMs: 30_000, idleMs: 60_000, totalMs: 120_000 },
+      timeouts: { firstTokenMs: 30_000, idleMs: 60_000, totalMs: 120_000 },
       price: { inputPerMillion: 0.25, outputPerMillion: 2, cachedInputPerMillion: 0.025 },
       tags: ['eu'],
       tagRegex: ['^User-Agent: x'],
@@ -82,6 +82,7 @@ describe('the model list', () => {
       some_flag: true,
       timeout_ms: 120_000,
       idle_timeout_ms: 60_000,
+      connect_timeout_ms: 5000,
     });
     expect(short).toMatchObject({
       providerKind: 'ollama',
@@ -140,6 +141,7 @@ router:
       tagFiltering: true,
       tagMatchAll: true,
       tagFailOpen: true,
+      groupTags: new Map(),
       timeoutMs: 90_000,
     });
     // Aliases lead to where they end.

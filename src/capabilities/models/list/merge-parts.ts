@@ -17,7 +17,13 @@ export interface MergedList {
 }
 
 /** Fields whose entries come together from several files. */
-const mapFields = ['fallbacks', 'contextWindowFallbacks', 'contentPolicyFallbacks', 'groupRetryPolicies'];
+const mapFields = [
+  'fallbacks',
+  'contextWindowFallbacks',
+  'contentPolicyFallbacks',
+  'groupRetryPolicies',
+  'groupTags',
+];
 
 const same = (one: unknown, two: unknown): boolean => canonicalJson(one) === canonicalJson(two);
 

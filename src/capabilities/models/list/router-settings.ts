@@ -49,6 +49,12 @@ export function routerSettings(written: RouterSpec, defaults: RouterDefaults): R
     tagFiltering: written.tagFiltering ?? false,
     tagMatchAll: written.tagMatch === 'all',
     tagFailOpen: written.tagFailOpen ?? false,
+    groupTags: new Map(
+      Object.entries(written.groupTags ?? {}).map(([name, { filtering, failOpen }]) => [
+        name,
+        withoutAbsent({ tagFiltering: filtering, tagFailOpen: failOpen }),
+      ]),
+    ),
     timeoutMs: written.timeout ?? defaults.timeoutMs,
   };
 }

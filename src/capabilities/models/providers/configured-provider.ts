@@ -27,6 +27,8 @@ export interface ProviderParts {
   readonly fetch: typeof globalThis.fetch;
   /** Without it nothing is sent on as bytes. */
   readonly pass?: EgressClient['pass'];
+  /** The same for a server that has to accept connections within so many milliseconds; without it all have 10 s. */
+  readonly connectingWithin?: (connectMs: number) => Pick<EgressClient, 'fetch' | 'pass'>;
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** What `${NAME}` in a definition's settings stands for, and where the keys of the services are. */
@@ -185,8 +187,14 @@ export function buildResolvedProvider(
   settings: ProviderSettings,
   parts: ProviderParts,
 ): LLMProvider {
-  const { fetch, pass, clock } = parts;
-  const { timeout_ms: timeoutMs = parts.timeoutMs, idle_timeout_ms: idleTimeoutMs } = settings;
+  const { clock } = parts;
+  const {
+    timeout_ms: timeoutMs = parts.timeoutMs,
+    idle_timeout_ms: idleTimeoutMs,
+    connect_timeout_ms: connectMs,
+  } = settings;
+  const { fetch, pass } =
+    (typeof connectMs === 'number' ? parts.connectingWithin?.(connectMs) : undefined) ?? parts;
   const shared: Shared = {
     fetch,
     clock,

@@ -239,7 +239,9 @@ export function toProviderError(
   const codes = chain
     .map((one) => (one as { code?: unknown } | null | undefined)?.code)
     .filter((code) => typeof code === 'string');
-  if (known?.code === 'timeout' || codes.some((code) => slowCodes.has(code)))
+  // Who does not accept a connection has been told nothing: others may be asked, and nothing was used.
+  const unconnected = codes.includes('UND_ERR_CONNECT_TIMEOUT');
+  if (!unconnected && (known?.code === 'timeout' || codes.some((code) => slowCodes.has(code))))
     return new AppError('timeout', known?.message ?? `${who} did not answer in time.`, { cause: error });
   const code = codes.find((one) => one in connectionWords);
   const lost =

@@ -51,7 +51,7 @@ describe('what was admitted', () => {
   });
 
   it('counts what parameters add, and the answers that they ask for', async () => {
-    const params = { tools: [{ type: 'function', function: { name: 'a'.repeat(5000) } }], n: 4 };
+    const params = { response_format: { schema: 'a'.repeat(5000) }, n: 4, max_tokens: 70 };
     const ground = createDispatcherGround(
       modelListOf({ chat: [{ id: 'a', order: 1 }], big: [{ id: 'b' }] }, inOrder),
       { endings: { a: broken } },
@@ -61,6 +61,8 @@ describe('what was admitted', () => {
     expect(plain).toMatchObject({ mostInputTokens: 40, answers: 2 });
     expect(filled?.answers).toBe(4);
     expect(filled?.mostInputTokens).toBeGreaterThan(5000);
+    expect(plain?.maxOutputTokens).not.toBe(70);
+    expect(filled?.maxOutputTokens).toBe(70);
   });
 
   it('is estimated where an answer broke off or never came: it may be on the bill', async () => {

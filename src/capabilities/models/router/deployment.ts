@@ -4,7 +4,6 @@ import type { LLMProvider } from '../provider.ts';
 
 /** Bounds of one attempt, in milliseconds. Absent: the router's own. */
 export interface DeploymentTimeouts {
-  readonly connectMs?: number;
   /** From the request to the first part of the answer. */
   readonly firstTokenMs?: number;
   /** Longest silence within the answer. */
@@ -99,6 +98,11 @@ export interface RouterSettings {
   readonly tagFiltering: boolean;
   readonly tagMatchAll: boolean;
   readonly tagFailOpen: boolean;
+  /** Of one group, in place of the router's. */
+  readonly groupTags: ReadonlyMap<
+    string,
+    Readonly<Partial<Pick<RouterSettings, 'tagFiltering' | 'tagFailOpen'>>>
+  >;
   /** The whole call: all attempts and fallbacks together. */
   readonly timeoutMs: number;
 }

@@ -51,6 +51,7 @@ export async function dispatchCall<T>(
   const { settings } = first.plan;
   const startMs = clock.now();
   const call = beginCall(request, attempt, startMs, startMs + (request.timeoutMs ?? settings.timeoutMs));
+  request.watch?.(() => call.log.steps());
   const { permits } = request;
   const isNew = ({ target }: NextTarget): boolean =>
     (permits === undefined || permits(target.model)) &&

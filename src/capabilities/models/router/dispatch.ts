@@ -32,6 +32,8 @@ export interface DispatchRequest {
   readonly region?: string;
   /** Ends everything; its reason is the error. */
   readonly signal: AbortSignal;
+  /** Told at the beginning how to see the decisions so far, also of a call that fails. */
+  readonly watch?: (steps: () => readonly RouteStep[]) => void;
   /** Makes the first so many attempts fail without calling anybody; for those who test their fallbacks. */
   readonly failFirst?: { readonly attempts: number; readonly error: AppError };
 }
@@ -40,8 +42,10 @@ export interface DispatchRequest {
 export interface AttemptIo {
   readonly deployment: Deployment;
   readonly provider: LLMProvider;
-  /** Parameters to put under the request: the deployment's own, then those of the fallback that led here. */
+  /** The deployment's own parameters, to put under the request. */
   readonly params: JsonObject;
+  /** Those of the fallback that led here, which stand above the request. */
+  readonly overrides?: JsonObject;
   /** Bound that the reservation sets. */
   readonly maxOutputTokens: number | undefined;
   /** Aborts with the caller and with the attempt's deadline. */

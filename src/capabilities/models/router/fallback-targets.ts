@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../../base/index.ts';
 import type { ErrorClass, FallbackTarget, Fallbacks, RouterSettings } from './deployment.ts';
 import type { RouteStep } from './dispatch.ts';
 
@@ -5,6 +6,31 @@ import type { RouteStep } from './dispatch.ts';
 export interface NextTarget {
   readonly target: FallbackTarget;
   readonly reason: RouteStep['reason'];
+}
+
+/** What is asked, in which form it is answered, and by which way: guards have seen the first, the caller waits for the others. */
+const notForFallbacks = new Set([
+  'model',
+  'messages',
+  'prompt',
+  'input',
+  'instructions',
+  'system',
+  'tools',
+  'functions',
+  'stream',
+  'stream_options',
+  'fallbacks',
+  'num_retries',
+  'timeout',
+  'cache',
+  'tags',
+]);
+
+/** Parameters of a fallback that stand above those of the request; `undefined` where there are none. */
+export function overridesOf(params: JsonObject | undefined): JsonObject | undefined {
+  const kept = Object.entries(params ?? {}).filter(([name]) => !notForFallbacks.has(name));
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 
 /** The entry of a group: by its name, else by its name without the provider, else `*`. */

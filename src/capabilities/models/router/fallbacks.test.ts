@@ -179,7 +179,10 @@ describe('falling back', () => {
       { endings: { a: broken } },
     );
     await ground.dispatch('chat');
-    expect(ground.calls.map(({ io }) => io.params)).toEqual([{}, { temperature: 0, seed: 7 }]);
+    expect(ground.calls.map(({ io }) => [io.params, io.overrides])).toEqual([
+      [{}, undefined],
+      [{ temperature: 1, seed: 7 }, { temperature: 0 }],
+    ]);
   });
 
   it('to the id of a deployment pays no heed to its cool-down', async () => {

@@ -144,6 +144,27 @@ describe('tags', () => {
     expect(eligibleOf(tiers, on, { tags: ['free'], tagFiltering: false })).toEqual(['free']);
   });
 
+  it('follows what is said of the group before what is said of all', () => {
+    const ofGroup = (own: { tagFiltering?: boolean; tagFailOpen?: boolean }) => ({
+      groupTags: new Map([['chat', own]]),
+    });
+    const everybody = ['free', 'paid', 'base', 'plain'];
+    expect(eligibleOf(tiers, ofGroup({ tagFiltering: true }), { tags: ['free'] })).toEqual(['free']);
+    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFiltering: false }) }, { tags: ['free'] })).toEqual(
+      everybody,
+    );
+    const other = { ...on, groupTags: new Map([['other', { tagFiltering: false }]]) };
+    expect(eligibleOf(tiers, other, { tags: ['free'] })).toEqual(['free']);
+    // A request may still switch it on.
+    expect(
+      eligibleOf(tiers, ofGroup({ tagFiltering: false }), { tags: ['free'], tagFiltering: true }),
+    ).toEqual(['free']);
+    expect(eligibleOf(tiers, on, { tags: ['!default'] })).toEqual([]);
+    expect(eligibleOf(tiers, { ...on, ...ofGroup({ tagFailOpen: true }) }, { tags: ['!default'] })).toEqual([
+      'base',
+    ]);
+  });
+
   it('tells a known tag whose carriers are all gone from an unknown one', async () => {
     const ground = createDispatcherGround(
       modelListOf({ chat: tiers }, { ...on, numRetries: 0, defaultFallbacks: ['other'] }),

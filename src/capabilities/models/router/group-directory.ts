@@ -99,10 +99,12 @@ export class GroupDirectory {
   }
 
   #plan(name: string, deployments: readonly Deployment[], list: ModelList, listed: boolean): GroupPlan {
+    const { settings } = list;
+    const own = settings.groupTags.get(deployments[0]?.group ?? name);
     return planGroup(
       {
         name,
-        settings: list.settings,
+        settings: own === undefined ? settings : { ...settings, ...own },
         listed,
         deployments,
         health: deployments.map(({ id }) => this.#healthOf(id)),

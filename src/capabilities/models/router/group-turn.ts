@@ -3,7 +3,7 @@ import type { CallProgress } from './call-progress.ts';
 import { classifyError, type ErrorVerdict } from './classify-error.ts';
 import type { Deployment } from './deployment.ts';
 import type { DispatchRequest, RouteStep } from './dispatch.ts';
-import { hasOwnFallback } from './fallback-targets.ts';
+import { hasOwnFallback, overridesOf } from './fallback-targets.ts';
 import type { Found, GroupDirectory } from './group-directory.ts';
 import type { GroupPlan } from './group-plan.ts';
 import { noDeploymentError } from './no-deployment-error.ts';
@@ -66,6 +66,7 @@ export class GroupTurn<T> {
   readonly #turn: TurnPlan;
   readonly #plan: GroupPlan;
   readonly #query: ReturnType<typeof queryOf>;
+  readonly #overrides: JsonObject | undefined;
   #reason: RouteStep['reason'];
   #retries = 0;
   #waits = 0;
@@ -79,6 +80,7 @@ export class GroupTurn<T> {
     this.#turn = turn;
     this.#plan = turn.found.plan;
     this.#query = queryOf(call.request, this.#plan, turn.found.byId);
+    this.#overrides = overridesOf(turn.params);
     this.#reason = turn.reason;
   }
 
@@ -125,13 +127,13 @@ export class GroupTurn<T> {
       this.#call.attempts = attempt;
       return { kind: 'failed', error: failFirst.error, verdict: classifyError(failFirst.error), tookMs: 0 };
     }
-    const { params } = this.#turn;
     const result = await runAttempt(
       this.#deps,
       {
         plan: this.#plan,
         index,
-        params: params === undefined ? deployment.params : { ...deployment.params, ...params },
+        params: deployment.params,
+        overrides: this.#overrides,
         attempt,
         request,
         beginWithinMs: this.#beginWithin(index, deployment),

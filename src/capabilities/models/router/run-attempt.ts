@@ -13,6 +13,7 @@ import type { Attempt, Begun, DispatchRequest, DispatcherDeps } from './dispatch
 import type { DispatcherMetrics } from './dispatcher-metrics.ts';
 import type { GroupPlan } from './group-plan.ts';
 import type { OutcomeRecorder } from './outcome-recorder.ts';
+import { outputLimit } from './output-limit.ts';
 
 /** What attempts stand on. */
 export interface AttemptDeps {
@@ -28,6 +29,7 @@ export interface AttemptPlan {
   readonly plan: GroupPlan;
   readonly index: number;
   readonly params: JsonObject;
+  readonly overrides: JsonObject | undefined;
   readonly attempt: number;
   readonly request: DispatchRequest;
   /** The answer has to begin within this time. */
@@ -56,12 +58,15 @@ function inputOnly(request: DispatchRequest): Usage {
   return { inputTokens: request.inputTokens, outputTokens: 0, costUsd: null };
 }
 
-/** What is to be admitted: the request with the parameters that are put under it. Looked at where something is limited. */
+/** What is to be admitted: the request with the parameters under and above it. Looked at where something is limited. */
 function admissionOf(
-  { request, params, endMs }: AttemptPlan,
+  { request, params: under, overrides, endMs }: AttemptPlan,
   deployment: BilledDeployment,
 ): AdmissionRequest {
-  const { caller, operation, stream, inputTokens, maxOutputTokens } = request;
+  const { caller, operation, stream, inputTokens } = request;
+  const params = overrides === undefined ? under : { ...under, ...overrides };
+  const maxOutputTokens =
+    (overrides === undefined ? undefined : outputLimit(overrides)) ?? request.maxOutputTokens;
   const adds = Object.keys(params).length > 0;
   return {
     caller,
@@ -196,6 +201,7 @@ export async function runAttempt<T>(
         deployment,
         provider,
         params: planned.params,
+        ...(planned.overrides === undefined ? {} : { overrides: planned.overrides }),
         maxOutputTokens: admission.maxOutputTokens,
         signal: controller.signal,
         attempt: planned.attempt,

@@ -6,7 +6,7 @@ import { startCallerWait } from '../caller-wait.ts';
 import { noteError } from '../problem.ts';
 import { sendAnthropicError } from './anthropic-error.ts';
 import { answerMessage } from './answer-message.ts';
-import { countTokens } from './count-tokens.ts';
+import { countTokens } from '../model-door/count-tokens.ts';
 import { messagesDemand } from './messages-demand.ts';
 import { countRequest, messagesRequest } from './messages-request.ts';
 

@@ -6,7 +6,7 @@ import {
   type ToolCall,
   type Usage,
 } from '../../../protocol/index.ts';
-import type { AnswerPart } from '../model-door/answer-parts.ts';
+import type { AnswerPart } from '../gateway-door/sound-parts.ts';
 import { toAnthropicError } from './anthropic-error.ts';
 
 /** What all of one message share. */

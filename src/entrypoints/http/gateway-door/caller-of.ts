@@ -24,11 +24,15 @@ export function callerOf(
     named(more.user);
   const user = given !== undefined && hasScope(scope, 'users:represent') ? given : undefined;
   const userAgent = headers['user-agent'];
+  const { traceparent, tracestate } = headers;
   return {
     scope,
     requestId: id,
     ...(user === undefined ? {} : { user }),
     ...(more.tags === undefined || more.tags.length === 0 ? {} : { tags: more.tags }),
     ...(userAgent === undefined ? {} : { userAgent }),
+    ...(typeof traceparent === 'string'
+      ? { trace: { traceparent, ...(typeof tracestate === 'string' ? { tracestate } : {}) } }
+      : {}),
   };
 }

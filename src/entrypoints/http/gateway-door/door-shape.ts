@@ -1,12 +1,13 @@
 import type { AppError } from '../../../base/index.ts';
-import type { CallRoute, ModelEvent, ModelResponse } from '../../../capabilities/models/index.ts';
+import type { CallRoute, ModelResponse } from '../../../capabilities/models/index.ts';
+import type { AnswerPart } from './sound-parts.ts';
 
 /** How the parts of a streamed answer are written; made anew for each answer. */
 export interface DoorFrames {
   /** What comes before the first part; may be empty. */
   begin(): string;
   /** Everything that one part becomes, and with `finish` the end of the stream; may be empty. */
-  of(event: Exclude<ModelEvent, { type: 'error' }>): string;
+  of(event: AnswerPart): string;
 }
 
 /** The form in which a door answers where it does not pass bytes on. */

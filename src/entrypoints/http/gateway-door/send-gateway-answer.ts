@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, toAppError } from '../../../base/index.ts';
+import { toAppError } from '../../../base/index.ts';
 import { collectResponse, type GatewayAnswer } from '../../../capabilities/models/index.ts';
 import type { CallerWait } from '../caller-wait.ts';
 import type { RouteDeps } from '../http-deps.ts';
@@ -7,6 +7,7 @@ import { noteError } from '../problem.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { DoorShape } from './door-shape.ts';
 import { routeHeaders } from './route-headers.ts';
+import { soundParts } from './sound-parts.ts';
 
 /** One request to a door while it is answered. */
 export interface DoorExchange {
@@ -18,8 +19,6 @@ export interface DoorExchange {
   readonly stream: boolean;
   readonly shape: DoorShape;
 }
-
-const endedTooEarly = (): AppError => new AppError('upstream_error', 'the answer ended too early');
 
 async function sendEvents(
   { stream, shape, wait }: DoorExchange,
@@ -34,18 +33,12 @@ async function sendEvents(
   }
   const frames = shape.frames(route);
   let begun = false;
-  let finished = false;
-  for await (const event of events) {
-    if (event.type === 'error') throw event.error;
+  for await (const event of soundParts(events, wait.signal)) {
     const text = (begun ? '' : frames.begin()) + frames.of(event);
     begun = true;
     writer.begin(200, shape.streamType, headers);
     if (text !== '') await writer.write(text);
-    finished = event.type === 'finish';
   }
-  if (finished) return;
-  wait.signal.throwIfAborted();
-  throw endedTooEarly();
 }
 
 async function sendBytes(

@@ -1,12 +1,10 @@
 import type { FastifyReply } from 'fastify';
-import { AppError, toAppError } from '../../../base/index.ts';
+import { toAppError, type AppError } from '../../../base/index.ts';
 import type { ModelEvent } from '../../../capabilities/models/index.ts';
 import { AnswerWriter } from '../gateway-door/answer-writer.ts';
+import { soundParts, type AnswerPart } from '../gateway-door/sound-parts.ts';
 import { noteError } from '../problem.ts';
 import type { DoorAnswer, Exchange } from './open-answer.ts';
-
-/** Parts of an answer that are no failure. */
-export type AnswerPart = Exclude<ModelEvent, { type: 'error' }>;
 
 /** How one answer is streamed; each text is whole events or lines. */
 export interface AnswerFrames {
@@ -31,22 +29,6 @@ export const eventStream: StreamForm = {
   contentType: 'text/event-stream; charset=utf-8',
   keepAlive: ': keep-alive\n\n',
 };
-
-/** The parts, an error thrown instead of told. Error: also when the stream ends without a last part. */
-async function* soundParts(
-  parts: AsyncIterable<ModelEvent>,
-  signal: AbortSignal,
-): AsyncGenerator<AnswerPart> {
-  let finished = false;
-  for await (const part of parts) {
-    if (part.type === 'error') throw part.error;
-    yield part;
-    finished = part.type === 'finish';
-  }
-  if (finished) return;
-  signal.throwIfAborted();
-  throw new AppError('upstream_error', 'the answer ended too early');
-}
 
 /** Reads an answer to its end, telling each part. Error: whatever the answer failed with. */
 export async function readParts(

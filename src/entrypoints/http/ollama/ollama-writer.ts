@@ -1,6 +1,6 @@
 import type { AppError, Clock, JsonObject } from '../../../base/index.ts';
 import { noUsage, type FinishReason, type ToolCall, type Usage } from '../../../protocol/index.ts';
-import type { AnswerPart } from '../model-door/answer-parts.ts';
+import type { AnswerPart } from '../gateway-door/sound-parts.ts';
 
 /** What one line, or the whole answer, says. */
 interface Said {

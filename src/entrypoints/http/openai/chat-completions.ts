@@ -11,6 +11,7 @@ import { failureOf } from '../run-answer.ts';
 import { submitRun } from '../run-door.ts';
 import { SseStream } from '../sse-stream.ts';
 import { findCompletionTarget, isListedModel, type CompletionTarget } from './agent-models.ts';
+import { soundParts } from '../gateway-door/sound-parts.ts';
 import { backgroundModelFor } from './background-model.ts';
 import { agentInputOf, chatRequest, modelRequestOf, parseRequest, type ChatRequest } from './chat-request.ts';
 import { chatShape } from './chat-shape.ts';
@@ -35,7 +36,11 @@ export async function answerChatCompletion(
   reply: FastifyReply,
 ): Promise<unknown> {
   const routed = readRouting(request, wireBodyOf(request));
-  const name = backgroundModelFor(deps, routed.json) ?? modelNameOf(routed.json);
+  const background = backgroundModelFor(deps, routed.json);
+  const name =
+    background !== undefined && (await deps.gateway.permitted(request.scope))(background)
+      ? background
+      : modelNameOf(routed.json);
   const target = isListedModel(deps, name)
     ? ({ kind: 'model', name } as const)
     : await findCompletionTarget(deps, request.scope, name);
@@ -120,18 +125,11 @@ async function streamParts(
   const { deps, request, reply, wait } = exchange;
   const stream = new SseStream(reply, deps.clock);
   let begun = false;
-  let finished = false;
   try {
-    for await (const part of parts) {
-      if (part.type === 'error') throw part.error;
+    for await (const part of soundParts(parts, wait.signal)) {
       if (!begun) await stream.send({ data: chunks.first() });
       begun = true;
       for (const data of chunks.of(part)) await stream.send({ data });
-      finished = part.type === 'finish';
-    }
-    if (!finished) {
-      wait.signal.throwIfAborted();
-      throw new AppError('internal', 'the answer ended too early');
     }
   } catch (error) {
     if (!stream.opened) throw error;

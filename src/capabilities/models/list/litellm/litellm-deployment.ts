@@ -1,7 +1,13 @@
 import { isJsonObject, type JsonObject } from '../../../../base/index.ts';
 import type { z } from 'zod';
 import { isSecretKey } from '../../../../platform/observability/index.ts';
-import { budgetSpec, deploymentSpec, modelName, type DeploymentSpec } from '../../../../protocol/index.ts';
+import {
+  budgetSpec,
+  deploymentSpec,
+  modelName,
+  type DeploymentSpec,
+  type RouterSpec,
+} from '../../../../protocol/index.ts';
 import type { ListedDeployment } from '../model-list-part.ts';
 import type { Fields, ReadingNotes } from './litellm-fields.ts';
 import { chooseProvider, type ChosenProvider } from './litellm-providers.ts';
@@ -161,11 +167,15 @@ const anyProvider =
       : { provider: found.provider, model: found.model };
   };
 
+/** An entry with what it says of its whole group. */
+interface ReadEntry {
+  readonly name: string;
+  readonly listed: ListedDeployment;
+  readonly tags: NonNullable<RouterSpec['groupTags']>[string];
+}
+
 /** One entry of `model_list` as a deployment; `undefined` where it cannot be one, which is noted. */
-export function readEntry(
-  entry: Fields,
-  context: EntryContext,
-): { name: string; listed: ListedDeployment } | undefined {
+export function readEntry(entry: Fields, context: EntryContext): ReadEntry | undefined {
   const name = entry.plainText('model_name');
   const params = entry.map('litellm_params')?.under(context.defaults.params);
   const info = entry.map('model_info');
@@ -200,6 +210,10 @@ export function readEntry(
   const contextWindow = info?.integer('max_input_tokens') ?? params.integer('max_input_tokens');
   const maxOutputTokens = info?.integer('max_output_tokens') ?? info?.integer('max_tokens');
   const region = params.plainText('region_name') ?? info?.plainText('region_name');
+  const tags = {
+    filtering: info?.boolean('enable_tag_filtering'),
+    failOpen: info?.boolean('allow_fail_open'),
+  };
   const own = {
     ...(id === undefined ? {} : { id }),
     weight: params.number('weight'),
@@ -261,6 +275,7 @@ export function readEntry(
     );
   return {
     name,
+    tags,
     listed: {
       spec: checked.data,
       at: entry.at(),

@@ -493,3 +493,17 @@ describe('a file', () => {
     }
   });
 });
+
+it('takes over what model_info says of the tags of a whole group', async () => {
+  const entry = (name: string, info: string): string =>
+    `  - { model_name: ${name}, litellm_params: { model: openai/gpt-4o, tags: [a] }, model_info: { ${info} } }\n`;
+  const built = await readText(
+    `model_list:\n${entry('strict', 'mode: chat')}${entry('strict', 'enable_tag_filtering: true, allow_fail_open: true')}${entry('open', 'enable_tag_filtering: false')}${entry('plain', 'mode: chat')}router_settings: { enable_tag_filtering: true }\n`,
+  );
+  expect(built.faults).toEqual([]);
+  expect(built.list.notes.filter((note) => note.includes('not used'))).toEqual([]);
+  expect(Object.fromEntries(built.list.settings.groupTags)).toEqual({
+    strict: { tagFiltering: true, tagFailOpen: true },
+    open: { tagFiltering: false },
+  });
+});

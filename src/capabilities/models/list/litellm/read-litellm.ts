@@ -1,4 +1,5 @@
 import { isJsonObject, type Environment, type Json, type JsonObject } from '../../../../base/index.ts';
+import type { RouterSpec } from '../../../../protocol/index.ts';
 import { placeText, type ModelListFault } from '../location.ts';
 import type { ListedDeployment, ModelListPart } from '../model-list-part.ts';
 import { readEntry } from './litellm-deployment.ts';
@@ -108,6 +109,13 @@ function partOf(
     },
   };
   const groups = new Map<string, ListedDeployment[]>();
+  const groupTags: Record<string, NonNullable<RouterSpec['groupTags']>[string]> = {};
+  // Whichever entry of a group says it says it for all of them.
+  const addTags = (name: string, { filtering, failOpen }: (typeof groupTags)[string]): void => {
+    if (filtering === undefined && failOpen === undefined) return;
+    const { [name]: known = {} } = groupTags;
+    groupTags[name] = { filtering: known.filtering ?? filtering, failOpen: known.failOpen ?? failOpen };
+  };
   for (const models of files.models) {
     if (!Array.isArray(models.value)) {
       if (models.value !== null)
@@ -121,6 +129,7 @@ function partOf(
       }
       const read = readEntry(new Fields(entry, (path = []) => models.at([index, ...path]), reading), context);
       if (read === undefined) continue;
+      addTags(read.name, read.tags);
       groups.set(read.name, [...(groups.get(read.name) ?? []), read.listed]);
     }
   }
@@ -137,7 +146,11 @@ function partOf(
     file,
     groups,
     aliases,
-    router: timeoutMs === undefined ? spec : { ...spec, timeout: timeoutMs * attempts },
+    router: {
+      ...spec,
+      ...(Object.keys(groupTags).length === 0 ? {} : { groupTags }),
+      ...(timeoutMs === undefined ? {} : { timeout: timeoutMs * attempts }),
+    },
     at: ([section, ...path]) => {
       const [field, ...rest] = path;
       if (section !== 'router' || field === undefined) return { file };

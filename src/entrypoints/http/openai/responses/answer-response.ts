@@ -4,6 +4,7 @@ import { startModelWait } from '../model-call.ts';
 import { wireBodyOf } from '../../gateway-door/wire-body.ts';
 import type { RouteDeps } from '../../http-deps.ts';
 import { eventStream, readParts, sendBytes, streamAnswer } from '../../model-door/answer-parts.ts';
+import type { ModelDemand } from '../../model-door/model-demand.ts';
 import { admitTarget, openAnswer, type DoorAnswer, type DoorCall } from '../../model-door/open-answer.ts';
 import type { CompletionTarget } from '../agent-models.ts';
 import { continueConversation, replayed, type Continued } from './conversation.ts';
@@ -63,6 +64,14 @@ function wireBody(request: FastifyRequest, { earlier, own, rewritten }: Continue
   return { json, bytes: Buffer.from(JSON.stringify(json)) };
 }
 
+/** The request in our own form, with what it continues. Error: `invalid_request`. */
+export function demandOf(body: ResponsesRequest, { earlier, own }: Continued): ModelDemand {
+  const known = earlier.filter((item) => isJsonObject(item) && translatable.has(item['type']));
+  return responsesDemand(body, [...known, ...own], (index) =>
+    index < known.length ? 'previous_response_id' : `input.${index - known.length}`,
+  );
+}
+
 /** `POST /v1/responses`: a run of an agent, team or workflow, or a model, in the form of the Responses API. */
 export async function answerResponse(
   deps: RouteDeps,
@@ -75,7 +84,6 @@ export async function answerResponse(
   try {
     const target = await admitTarget(exchange, body.model);
     const continued = await continueConversation(deps.responses, request.scope, body);
-    const known = continued.earlier.filter((item) => isJsonObject(item) && translatable.has(item['type']));
     const session = await sessionFor(deps, request, body, target, continued);
     const head = { id: deps.ids('resp'), createdAt: Math.floor(deps.clock.now() / 1000), body };
     const writer = new ResponseWriter(head, deps.clock);
@@ -95,10 +103,7 @@ export async function answerResponse(
       const answer = await openAnswer(exchange, target, {
         source: 'openai',
         stream: body.stream === true,
-        demand: () =>
-          responsesDemand(body, [...known, ...continued.own], (index) =>
-            index < known.length ? 'previous_response_id' : `input.${index - known.length}`,
-          ),
+        demand: () => demandOf(body, continued),
         body: wireBody(request, continued),
         wire: { shape: 'openai-responses' },
         ...(user === null || user === undefined ? {} : { user }),

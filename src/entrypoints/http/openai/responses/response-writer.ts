@@ -1,6 +1,6 @@
 import type { AppError, Clock, JsonObject } from '../../../../base/index.ts';
 import type { ToolCall } from '../../../../protocol/index.ts';
-import type { AnswerPart } from '../../model-door/answer-parts.ts';
+import type { AnswerPart } from '../../gateway-door/sound-parts.ts';
 import {
   incompleteReason,
   responseErrorCode,

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { AppError, type Json, type JsonObject } from '../../../../base/index.ts';
 import type { PermissionScope, Scope } from '../../../../protocol/index.ts';
 import type { HttpApp, RouteDeps } from '../../http-deps.ts';
-import { answerResponse } from './answer-response.ts';
+import { countTokens } from '../../model-door/count-tokens.ts';
+import { answerResponse, demandOf } from './answer-response.ts';
+import { continueConversation } from './conversation.ts';
 import type { StoredResponse } from './response-store.ts';
 import { responseId, responsesRequest } from './responses-request.ts';
 
@@ -40,6 +42,26 @@ export function addResponsesRoutes(
       },
     },
     (request, reply) => answerResponse(deps, request, reply, request.body),
+  );
+
+  app.post(
+    '/v1/responses/input_tokens',
+    {
+      config,
+      bodyLimit: deps.config.API_MODEL_BODY_LIMIT_BYTES,
+      schema: {
+        tags,
+        summary: 'About how many tokens a request of the Responses API has',
+        description: 'An estimate, rather too high than too low; nobody is asked.',
+        body: responsesRequest,
+      },
+    },
+    async (request) => ({
+      object: 'response.input_tokens',
+      input_tokens: countTokens(
+        demandOf(request.body, await continueConversation(responses, request.scope, request.body)),
+      ),
+    }),
   );
 
   app.get(

@@ -570,3 +570,18 @@ describe('the AI SDK with its provider of OpenAI', () => {
     expect((errors[0] as Error).message).toContain('it went away');
   });
 });
+
+it('counts the tokens of a request without asking anybody, what it continues included', async () => {
+  ground.models.parts = text('a rather long answer about nothing in particular, said once more');
+  const first = await client.responses.create({ model: 'fake/fast', input: 'hi' });
+  const asked = ground.gateway.calls.length;
+  const count = async (more: object): Promise<number> =>
+    (await client.responses.inputTokens.count({ model: 'fake/fast', input: 'and now?', ...more }))
+      .input_tokens;
+  const alone = await count({});
+  expect(alone).toBeGreaterThan(2);
+  expect(await count({ previous_response_id: first.id })).toBeGreaterThan(alone + 10);
+  expect(await count({ tools: [add] })).toBeGreaterThan(alone + 10);
+  expect(ground.gateway.calls).toHaveLength(asked);
+  expect((await failure(count({ previous_response_id: 'resp_nobody' }))).status).toBe(400);
+});

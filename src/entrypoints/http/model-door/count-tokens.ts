@@ -1,6 +1,6 @@
 import { estimateTokenCount } from 'tokenx';
 import type { ChatMessage } from '../../../protocol/index.ts';
-import type { ModelDemand } from '../model-door/model-demand.ts';
+import type { ModelDemand } from './model-demand.ts';
 
 /** What an image of ordinary size counts for. */
 const imageTokens = 1600;
