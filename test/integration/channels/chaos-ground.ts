@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
+import { vi } from 'vitest';
 import { FakePlatforms, type PlatformName } from '../../../src/testing/channels.ts';
 import { createTestDatabase, type TestDatabase } from '../../../src/testing/test-database.ts';
 import { childEnvironment } from '../fixtures/child-environment.ts';
@@ -52,16 +53,14 @@ export class ChaosGround {
   }
 
   /** `root`: the tree whose servers are started; this one when left out. */
-  static async open(options: {
-    seed: number;
-    busy: 'followup' | 'collect';
-    root?: string;
-  }): Promise<ChaosGround> {
-    const platforms = await FakePlatforms.start({ seed: options.seed });
+  static async open(
+    options: { seed?: number; busy?: 'followup' | 'collect'; root?: string } = {},
+  ): Promise<ChaosGround> {
+    const platforms = await FakePlatforms.start({ seed: options.seed ?? 1 });
     const projectDir = await mkdtemp(path.join(tmpdir(), 'agent33-chaos-'));
     const files = {
       'agents/echo.yaml': agent,
-      ...platforms.channelFiles({ agent: 'echo', busy: options.busy, quiet: '50ms' }),
+      ...platforms.channelFiles({ agent: 'echo', busy: options.busy ?? 'followup', quiet: '50ms' }),
     };
     for (const [name, content] of Object.entries(files)) {
       await mkdir(path.dirname(path.join(projectDir, name)), { recursive: true });
@@ -149,6 +148,17 @@ export class ChaosGround {
   /** Requests accepted so far, by the platforms' keys. */
   async accepted(): Promise<number> {
     const { rows } = await this.#client.query<{ count: string }>('select count(*) as count from inbox');
+    return Number(rows[0]?.count);
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async settled(): Promise<void> {
+    await vi.waitUntil(async () => (await this.unfinished()).length === 0, { timeout: 60_000, interval: 50 });
+  }
+
+  /** Runs that there were. */
+  async turns(): Promise<number> {
+    const { rows } = await this.#client.query<{ count: string }>('select count(*) as count from runs');
     return Number(rows[0]?.count);
   }
 

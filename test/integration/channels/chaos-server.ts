@@ -3,7 +3,7 @@ import { silentLogger } from '../../../src/base/index.ts';
 import { loadConfig } from '../../../src/platform/config/index.ts';
 import { FakeModel } from '../../../src/testing/fake-model.ts';
 
-/** A server whose model says at once what the person said, so often that long texts need several messages. */
+/** A server whose model says at once what the person said, and to a text that ends with `long` so much that it needs several messages. */
 const [projectDir = ''] = process.argv.slice(2);
 const app = createApp({
   version: 'chaos',
@@ -18,7 +18,9 @@ const app = createApp({
       turns: [
         ({ messages }) => {
           const { content = '' } = messages.findLast(({ role }) => role === 'user') ?? {};
-          return `you said ${String(content)}`;
+          const text = String(content);
+          if (!text.endsWith('long')) return `you said ${text}`;
+          return Array.from({ length: 150 }, (_unused, line) => `${line}: you said ${text}`).join('\n');
         },
       ],
     }),

@@ -1,12 +1,24 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createTestApp, FakePlatforms, type TestApp } from '../../../src/testing/index.ts';
+import { createTestApp, FakeModel, FakePlatforms, type TestApp } from '../../../src/testing/index.ts';
 
 let platforms: FakePlatforms;
 let app: TestApp;
 
 beforeAll(async () => {
   platforms = await FakePlatforms.start({ seed: 7 });
+  const fakeModel = new FakeModel({
+    name: 'fake',
+    models: ['model'],
+    afterLast: 'repeat-last',
+    turns: [
+      ({ messages }) => {
+        const text = String(messages.findLast(({ role }) => role === 'user')?.content);
+        return text.includes('hello') ? 'Well met.' : `About ${text}`;
+      },
+    ],
+  });
   app = await createTestApp({
+    fakeModel,
     env: { EGRESS_ALLOW_PRIVATE: '127.0.0.1' },
     files: {
       'agents/helper.yaml': 'apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: helper }\nspec: {}\n',
@@ -30,28 +42,26 @@ const answered = (said: Parameters<FakePlatforms['answersTo']>[0]): Promise<void
 
 it('shows a conversation on every platform as its people see it', async () => {
   for (const name of platforms.names) {
-    app.fakeModel.reply(`To ${name} with love`, `About question b of ${name}`);
-    const first = await platforms.say(name, 1, 'question a');
+    const first = await platforms.say(name, 1, 'hello there');
     await platforms.watch.until(
       () => platforms.chat(name, 1).some(({ who }) => who === 'bot'),
       'the first answer',
       30_000,
     );
-    const second = await platforms.say(name, 1, `question b of ${name}`);
+    const second = await platforms.say(name, 1, 'question b');
     await answered(second);
     const lines = platforms.chat(name, 1).filter(({ who }) => who !== 'typing');
     expect(lines).toMatchObject([
-      { who: 'person', said: first, text: 'question a' },
-      { who: 'bot', text: `To ${name} with love` },
+      { who: 'person', said: first, text: 'hello there' },
+      { who: 'bot', text: 'Well met.' },
       { who: 'person', said: second },
       { who: 'bot', answers: [second] },
     ]);
   }
   // In a channel of Slack both events of a mention are one message, and the thread says what is answered.
-  app.fakeModel.reply('in the thread');
   const mention = await platforms.say('slack', 2, 'hello');
   await answered(mention);
-  expect(platforms.answersTo(mention)).toMatchObject([{ text: 'in the thread' }]);
+  expect(platforms.answersTo(mention)).toMatchObject([{ text: 'Well met.' }]);
 });
 
 it('sends an event twice, and again to another process until one acknowledges it', async () => {
@@ -59,7 +69,6 @@ it('sends an event twice, and again to another process until one acknowledges it
   platforms.targets = [dead, app.url];
   for (const name of platforms.names) platforms.habits[name].duplicates = 1;
   const before = app.fakeModel.calls.length;
-  app.fakeModel.reply('x', 'y', 'z', 'w', 'v', 'u');
   await Promise.all(
     [3, 6].flatMap((chat) => platforms.names.map((name) => platforms.say(name, chat, `${name} ${chat}`))),
   );
@@ -86,9 +95,8 @@ it('lets calls of the app fail as it is told, and counts those whose answer was 
     return fault === undefined ? undefined : { kind: fault };
   });
   for (const name of platforms.names) {
-    app.fakeModel.reply(`after trouble on ${name}: trouble`);
     await answered(await platforms.say(name, 4, 'trouble'));
-    await platforms.watch.until(() => counts[name] >= 4, 'the repetition', 30_000);
+    await platforms[name].watch.until(() => counts[name] >= 4, `the repetition on ${name}`, 30_000);
   }
   expect(platforms.ambiguousSends).toEqual({ telegram: 1, slack: 1, discord: 1 });
   // Only Telegram knows no message again.
