@@ -25,6 +25,7 @@ async function roundTrips(env: Readonly<Record<string, string>>): Promise<readon
   // Enough bots that none is held back by its platform's pace.
   const few = await startBots(8);
   const server = await ServerProcess.start(script, { ...env, BENCH_FILES: channelFiles(few) });
+  await Promise.all(few.map(({ telegram }) => telegram.waitForCalls('setMyCommands', 1, 60_000)));
   const pool = new Pool(server.url, { connections: 4 });
   const waits: number[] = [];
   try {
@@ -58,6 +59,9 @@ async function playSessions(databaseUrl: string): Promise<Played> {
   const all = await startBots(bots);
   const env = { DATABASE_URL: databaseUrl, BENCH_FILES: channelFiles(all) };
   const servers = [await ServerProcess.start(script, env), await ServerProcess.start(script, env)];
+  await Promise.all(
+    all.map(({ telegram }) => telegram.waitForCalls('setMyCommands', servers.length, 60_000)),
+  );
   const pools = servers.map(({ url }) => new Pool(url, { connections: 16 }));
   const begunAt: number[] = [];
   const endedAt: number[] = [];

@@ -76,6 +76,7 @@ async function measureServer(env: Readonly<Record<string, string>>): Promise<Mea
     AGENT33_WORKER: 'false',
     BENCH_FILES: channelFiles([bot]),
   });
+  await bot.telegram.waitForCalls('setMyCommands', 1, 60_000);
   const pool = new Pool(server.url, { connections: atOnce });
   try {
     await rateOf(perRound / 2, () => post(pool, bot));

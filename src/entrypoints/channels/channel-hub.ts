@@ -26,7 +26,7 @@ import type {
   WebhookReply,
 } from './channel-adapter.ts';
 import { inboundOf, outboundOf } from './announcements.ts';
-import { isAnswerOwed } from './answer-owed.ts';
+import { createOwedLookup } from './answer-owed.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
@@ -111,10 +111,7 @@ export class ChannelHub implements Service {
   constructor(deps: ChannelHubDeps) {
     this.#deps = deps;
     this.#state = createChannelState(deps.storage);
-    this.#typing = new TypingIndicators({
-      ...deps,
-      isOwed: (runId) => isAnswerOwed(deps.storage, runId),
-    });
+    this.#typing = new TypingIndicators({ ...deps, isOwed: createOwedLookup(deps.storage) });
     this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },

@@ -47,6 +47,17 @@ describe('typing', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('is shown to a hundred at most: answers need the platform more', async () => {
+    const { adapter, typing, calls } = prepare();
+    for (let run = 0; run < 150; run += 1) typing.begin(`run ${run}`, adapter, address);
+    expect(calls()).toBe(100);
+    typing.end('run 7');
+    typing.begin('another', adapter, address);
+    expect(calls()).toBe(101);
+    typing.endAll();
+    await Promise.resolve();
+  });
+
   it('ends by itself after five minutes', async () => {
     const { clock, adapter, typing, calls } = prepare();
     typing.begin('run', adapter, address);

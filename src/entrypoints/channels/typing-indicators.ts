@@ -5,6 +5,8 @@ import { SendError } from './send-error.ts';
 
 const longestTypingMs = 5 * 60_000;
 const mostFailures = 3;
+/** A platform takes some thirty calls a second of an account, and answers come first. */
+const mostShown = 100;
 const callTimeoutMs = 4000;
 
 export interface TypingIndicatorsDeps {
@@ -15,7 +17,8 @@ export interface TypingIndicatorsDeps {
 
 /**
  * Shows "typing" for runs under way. Best effort: ends by itself when nothing is owed any more, after five minutes, after
- * three failures in a row, and at once when the platform refuses the credentials; nothing is ever repeated.
+ * three failures in a row, and at once when the platform refuses the credentials; nothing is ever repeated. Where very
+ * many wait, it is shown to some of them only.
  */
 export class TypingIndicators {
   readonly #deps: TypingIndicatorsDeps;
@@ -28,7 +31,7 @@ export class TypingIndicators {
   /** Begins for a run, unless the platform shows no typing. */
   begin(runId: string, adapter: ChannelAdapter, address: ReplyAddress): void {
     const interval = adapter.capabilities.typingIntervalMs;
-    if (interval === undefined || this.#active.has(runId)) return;
+    if (interval === undefined || this.#active.has(runId) || this.#active.size >= mostShown) return;
     const { clock, isOwed } = this.#deps;
     const until = clock.now() + longestTypingMs;
     const stopped = new AbortController();

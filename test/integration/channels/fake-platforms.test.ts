@@ -27,8 +27,8 @@ beforeAll(async () => {
   });
 }, 60_000);
 afterAll(async () => {
-  await platforms.stop();
   await app.stop();
+  await platforms.stop();
 });
 beforeEach(() => {
   platforms.targets = [app.url];
