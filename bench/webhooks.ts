@@ -8,10 +8,10 @@ import { callOf, channelFiles, startBots, type Bot } from './telegram-bots.ts';
 
 const script = path.join(import.meta.dirname, 'channel-server.ts');
 const atOnce = 64;
-const perRound = 3_000;
+const perRound = 2_000;
 const rounds = 3;
 const pace = 500;
-const pacedMs = 6_000;
+const pacedMs = 4_000;
 const chats = 1_000;
 
 /** The share of the sorted values below which so many lie. */
