@@ -9,7 +9,8 @@ const model = new FakeModel({
   turns: [
     ({ messages }) => {
       model.calls.length = 0;
-      return `you said ${String(messages.findLast(({ role }) => role === 'user')?.content)}`;
+      const { content = '' } = messages.findLast(({ role }) => role === 'user') ?? {};
+      return `you said ${typeof content === 'string' ? content : JSON.stringify(content)}`;
     },
   ],
   afterLast: 'repeat-last',

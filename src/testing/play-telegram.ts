@@ -1,4 +1,4 @@
-import { FakeTelegram, type SentMessage } from './fake-telegram.ts';
+import type { FakeTelegram, SentMessage } from './fake-telegram.ts';
 import { DeedLog, type PlatformPlayer } from './platform-player.ts';
 
 const secret = 'fake-telegram-secret-token';
