@@ -1,10 +1,12 @@
 import { measureAgentTurn } from './agent-turn.ts';
+import { measureConversations } from './conversations.ts';
 import { measureEventLoop } from './event-loop.ts';
 import { measureFanOut } from './fan-out.ts';
 import { measureFirstToken } from './first-token.ts';
 import { measureGateway } from './gateway.ts';
 import { measureGrowth } from './growth.ts';
 import { measureHttpTurn } from './http-turn.ts';
+import { measureIdleChannels } from './idle-channels.ts';
 import { measureLedger } from './ledger.ts';
 import { table, type Figure } from './report.ts';
 import { measureRouterPick } from './router-pick.ts';
@@ -14,6 +16,7 @@ import { measureTakeOver } from './take-over.ts';
 import { measureStreams } from './streams.ts';
 import { measureWaiting } from './waiting.ts';
 import { measureWake } from './wake.ts';
+import { measureWebhooks } from './webhooks.ts';
 import { measureWorkflow } from './workflow.ts';
 
 const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
@@ -33,6 +36,9 @@ const measures: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   ledger: measureLedger,
   'router-pick': measureRouterPick,
   streams: measureStreams,
+  webhooks: measureWebhooks,
+  conversations: measureConversations,
+  'idle-channels': measureIdleChannels,
 };
 
 const asked = process.argv.slice(2);

@@ -1,6 +1,7 @@
 export * from './clock.ts';
 export * from './durations.ts';
 export * from './errors.ts';
+export * from './grouped-calls.ts';
 export * from './ids.ts';
 export * from './json.ts';
 export * from './logger.ts';

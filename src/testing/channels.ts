@@ -1,4 +1,8 @@
 export { FakeReceiver, type ReceivedPost } from './fake-receiver.ts';
+export { FakePlatforms } from './fake-platforms.ts';
+export type { ChatLine, PlatformName, SaidMessage } from './fake-platforms.ts';
+export type { PlatformCallKind, PlatformFault } from './platform-player.ts';
+export type { WebhookHabits } from './webhook-caller.ts';
 export { FakeSlack } from './fake-slack.ts';
 export type { SlackDelivery, SlackFault } from './fake-slack.ts';
 export { signedSlackHeaders, type SlackUserMessage } from './slack-payloads.ts';

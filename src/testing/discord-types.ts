@@ -1,3 +1,5 @@
+import type { CommonFault } from './fault-list.ts';
+
 /** A JSON object, unread. */
 export type UnreadJson = Readonly<Record<string, unknown>>;
 
@@ -20,11 +22,8 @@ export interface DiscordMessage {
 
 /** What goes wrong with the next calls. `cut-*`: the connection breaks before or after the call took effect. */
 export type DiscordFault =
-  | { readonly kind: 'rate-limit'; readonly retryAfterSeconds: number; readonly global?: boolean }
-  | { readonly kind: 'error'; readonly status: number; readonly code?: number; readonly message?: string }
-  | { readonly kind: 'slow'; readonly delayMs: number }
-  | { readonly kind: 'cut-before' }
-  | { readonly kind: 'cut-after' };
+  | (CommonFault & { readonly global?: boolean })
+  | { readonly kind: 'error'; readonly status: number; readonly code?: number; readonly message?: string };
 
 /** What a person writes; anything of Discord's message object can be given in `extra`. */
 export interface DiscordUserMessage {

@@ -1,6 +1,9 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FakeListener } from './fake-listener.ts';
+import { FaultList } from './fault-list.ts';
+import { readJsonBody } from './read-json-body.ts';
+import { WatchList } from './watch-list.ts';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
 import { discordCallName } from './discord-call-name.ts';
 import { readDiscordMarkdown } from './discord-markdown.ts';
@@ -22,6 +25,7 @@ interface Call {
 interface Answer {
   readonly status: number;
   readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const deferred = 5;
@@ -43,35 +47,34 @@ export class FakeDiscord {
   readonly acknowledgements: { readonly id: string; readonly status: number; readonly body: Json }[] = [];
   interactionsUrl: string | undefined;
   readonly #privateKey: KeyObject;
-  readonly #server: Server;
-  readonly #faults = new Map<string, DiscordFault[]>();
+  readonly faults = new FaultList<DiscordFault>();
+  /** Tells of each call and each change. */
+  readonly watch = new WatchList(() => this.calls.map((call) => call.name).join(', '));
+  readonly #listener: FakeListener;
   readonly #tokens = new Map<
     string,
     { id: string; channelId: string; open: boolean; original?: DiscordMessage }
   >();
-  readonly #watchers = new Set<() => void>();
   readonly #deferredFlags = new Map<string, Json>();
   #next = 1n;
 
-  private constructor() {
+  private constructor(listener: FakeListener) {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     this.publicKey = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
     this.#privateKey = privateKey;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#listener = listener;
+    listener.server.on('request', (request, response) => void this.#serve(request, response));
     this.gateway = new FakeDiscordGateway({
-      server: this.#server,
+      server: listener.server,
       bot: { id: this.applicationId, token: this.token },
       address: () => this.gatewayUrl,
-      changed: () => this.#look(),
+      changed: () => this.watch.look(),
     });
   }
 
-  static async start(): Promise<FakeDiscord> {
-    const fake = new FakeDiscord();
-    await new Promise<void>((resolve) => {
-      fake.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return fake;
+  /** Listens alone unless it is given its part of a shared server. */
+  static async start(options: { listener?: FakeListener } = {}): Promise<FakeDiscord> {
+    return new FakeDiscord(options.listener ?? (await FakeListener.alone()));
   }
 
   /** Address for `spec.apiBase`. */
@@ -85,15 +88,12 @@ export class FakeDiscord {
   }
 
   get #host(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#listener.host;
   }
 
   async stop(): Promise<void> {
     this.gateway.cut();
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.stop();
   }
 
   /** A new id of now. */
@@ -170,7 +170,7 @@ export class FakeDiscord {
     const response = await fetch(this.interactionsUrl, { method: 'POST', headers, body });
     const text = await response.text();
     const answer = text === '' ? {} : (JSON.parse(text) as Json);
-    this.#acknowledge(interaction, response.status, answer);
+    this.acknowledge(interaction, response.status, answer);
     return { status: response.status, body: answer };
   }
 
@@ -192,7 +192,7 @@ export class FakeDiscord {
 
   /** The next calls of a name meet these faults, one each. */
   failNext(name: string, ...faults: readonly DiscordFault[]): void {
-    this.#faults.set(name, [...(this.#faults.get(name) ?? []), ...faults]);
+    this.faults.failNext(name, ...faults);
   }
 
   callsOf(name: string): readonly Call[] {
@@ -207,56 +207,25 @@ export class FakeDiscord {
 
   /** Looks at each change whether the condition holds now. */
   waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-      };
-      const look = (): void => {
-        if (!condition()) return;
-        finish();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        finish();
-        const seen = this.calls.map((call) => call.name).join(', ');
-        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
-      }, timeoutMs);
-      this.#watchers.add(look);
-    });
-  }
-
-  #look(): void {
-    for (const look of this.#watchers) look();
+    return this.watch.until(condition, what, timeoutMs);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').replace(/^\/api\/v10/, '');
     const name = `${request.method ?? ''} ${discordCallName(path)}`;
-    const body = await readJson(request);
+    const body = await readJsonBody(request);
     const byToken = /^\/(?:webhooks|interactions)\//.test(path);
     if (!byToken && request.headers.authorization !== `Bot ${this.token}`) {
       reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
       return;
     }
     this.calls.push({ name, path, body });
-    const fault = this.#faults.get(name)?.shift();
-    if (fault?.kind === 'cut-before') request.socket.destroy();
-    else if (fault?.kind === 'error') {
-      const { status, code = 0, message = `${fault.status}: error` } = fault;
-      reply(response, { status, body: { message, code } });
-    } else if (fault?.kind === 'rate-limit') {
-      const { retryAfterSeconds, global = false } = fault;
-      const told = { message: 'You are being rate limited.', retry_after: retryAfterSeconds, global };
-      reply(response, { status: 429, body: told }, { 'retry-after': String(retryAfterSeconds) });
-    } else {
-      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-      const answer = this.#answer(name, path, body);
-      if (fault?.kind === 'cut-after') request.socket.destroy();
-      else reply(response, answer);
-    }
-    this.#look();
+    await this.faults.meet<Answer>(name, request, {
+      act: () => this.#answer(name, path, body),
+      refuse: refusalOf,
+      reply: (answer) => reply(response, answer),
+    });
+    this.watch.look();
   }
 
   #answer(name: string, path: string, body: Json): Answer {
@@ -313,11 +282,12 @@ export class FakeDiscord {
     const known = this.#tokens.get(token);
     if (known === undefined) return { status: 404, body: { message: 'Unknown interaction', code: 10_062 } };
     if (known.open) return { status: 400, body: { message: 'already acknowledged', code: 40_060 } };
-    this.#acknowledge({ id, token }, 204, body);
+    this.acknowledge({ id, token }, 204, body);
     return { status: 204, body: undefined };
   }
 
-  #acknowledge(interaction: Json, status: number, body: Json): void {
+  /** Shows what an answer to an interaction shows; from then on its token can be used. */
+  acknowledge(interaction: Json, status: number, body: Json): void {
     this.acknowledgements.push({ id: String(interaction['id']), status, body });
     const known = this.#tokens.get(String(interaction['token']));
     if (known !== undefined && status < 300) {
@@ -325,7 +295,7 @@ export class FakeDiscord {
       if (body['type'] === 4) this.#show(known.channelId, 'reply', (body['data'] ?? {}) as Json);
       if (body['type'] === deferred) this.#deferredFlags.set(known.id, (body['data'] ?? {}) as Json);
     }
-    this.#look();
+    this.watch.look();
   }
 
   #editOriginal(token: string, body: Json): Answer {
@@ -372,7 +342,7 @@ export class FakeDiscord {
       buttons: buttonsOf(body['components']),
     };
     this.messages.push(message);
-    this.#look();
+    this.watch.look();
     return ok({ id: message.id, channel_id: channelId });
   }
 }
@@ -386,15 +356,18 @@ function buttonsOf(components: unknown): DiscordMessage['buttons'] {
   return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
 }
 
-async function readJson(request: IncomingMessage): Promise<Json> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Json);
+function refusalOf(fault: Extract<DiscordFault, { kind: 'error' | 'rate-limit' }>): Answer {
+  if (fault.kind === 'error') {
+    const { status, code = 0, message = `${status}: error` } = fault;
+    return { status, body: { message, code } };
+  }
+  const { retryAfterSeconds, global = false } = fault;
+  const told = { message: 'You are being rate limited.', retry_after: retryAfterSeconds, global };
+  return { status: 429, body: told, headers: { 'retry-after': String(retryAfterSeconds) } };
 }
 
-function reply(response: ServerResponse, answer: Answer, headers: Record<string, string> = {}): void {
+function reply(response: ServerResponse, answer: Answer): void {
   if (response.destroyed) return;
-  response.writeHead(answer.status, { 'content-type': 'application/json', ...headers });
+  response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
   response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
 }

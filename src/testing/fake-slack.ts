@@ -1,5 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FakeListener } from './fake-listener.ts';
+import { FaultList, type CommonFault } from './fault-list.ts';
+import { readJsonBody } from './read-json-body.ts';
+import { WatchList } from './watch-list.ts';
 import { acceptWebSockets, type FakeSocket } from './fake-web-socket-server.ts';
 import {
   signedSlackHeaders,
@@ -11,11 +14,8 @@ import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
 export type SlackFault =
-  | { readonly kind: 'rate-limit'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'error'; readonly error: string; readonly status?: number }
-  | { readonly kind: 'slow'; readonly delayMs: number }
-  | { readonly kind: 'cut-before' }
-  | { readonly kind: 'cut-after' };
+  | CommonFault
+  | { readonly kind: 'error'; readonly error: string; readonly status?: number };
 
 interface Call {
   readonly method: string;
@@ -56,25 +56,24 @@ export class FakeSlack {
   ackTimeoutMs = 3000;
   /** Whether a message with a `client_msg_id` that is known is posted once. */
   knowsMessageIds = true;
-  readonly #server: Server;
+  readonly faults = new FaultList<SlackFault>();
+  /** Tells of each call and each change. */
+  readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
+  readonly #listener: FakeListener;
   readonly #sockets = new Set<FakeSocket>();
   readonly #acks = new Map<string, (payload: unknown) => void>();
-  readonly #faults = new Map<string, SlackFault[]>();
-  readonly #watchers = new Set<() => void>();
   readonly #stopped = new AbortController();
   #next = 1;
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response));
-    acceptWebSockets(this.#server, (socket) => this.#greet(socket));
+  private constructor(listener: FakeListener) {
+    this.#listener = listener;
+    listener.server.on('request', (request, response) => void this.#serve(request, response));
+    acceptWebSockets(listener.server, (socket) => this.#greet(socket));
   }
 
-  static async start(): Promise<FakeSlack> {
-    const fake = new FakeSlack();
-    await new Promise<void>((resolve) => {
-      fake.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return fake;
+  /** Listens alone unless it is given its part of a shared server. */
+  static async start(options: { listener?: FakeListener } = {}): Promise<FakeSlack> {
+    return new FakeSlack(options.listener ?? (await FakeListener.alone()));
   }
 
   /** Address for `spec.apiBase`. */
@@ -83,7 +82,7 @@ export class FakeSlack {
   }
 
   get #host(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#listener.host;
   }
 
   /** Open sessions of Socket Mode. */
@@ -94,10 +93,7 @@ export class FakeSlack {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.cutSockets();
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.stop();
   }
 
   /** Somebody writes. Returns the message's `ts`; resolves when Slack is done with its events. */
@@ -179,7 +175,7 @@ export class FakeSlack {
       : this.#overHttp(this.eventsUrl, outgoing, attempt));
     const delivery = { kind: outgoing.kind, attempt, ...answer };
     this.deliveries.push(delivery);
-    this.#look();
+    this.watch.look();
     return delivery;
   }
 
@@ -200,7 +196,7 @@ export class FakeSlack {
 
   /** The next calls of a method meet these faults, one each. */
   failNext(method: string, ...faults: readonly SlackFault[]): void {
-    this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
+    this.faults.failNext(method, ...faults);
   }
 
   callsOf(method: string): readonly Call[] {
@@ -215,39 +211,18 @@ export class FakeSlack {
 
   /** Looks at each call whether the condition holds now. */
   waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-      };
-      const look = (): void => {
-        if (!condition()) return;
-        finish();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        finish();
-        const seen = this.calls.map((call) => call.method).join(', ');
-        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
-      }, timeoutMs);
-      this.#watchers.add(look);
-    });
+    return this.watch.until(condition, what, timeoutMs);
   }
 
   nextTs(): string {
     return `1767225600.${String(this.#next++).padStart(6, '0')}`;
   }
 
-  #look(): void {
-    for (const look of this.#watchers) look();
-  }
-
   #greet(socket: FakeSocket): void {
     this.#sockets.add(socket);
     socket.onClose = () => {
       this.#sockets.delete(socket);
-      this.#look();
+      this.watch.look();
     };
     socket.onMessage = (text) => {
       const { envelope_id: id, payload } = JSON.parse(text) as { envelope_id?: string; payload?: unknown };
@@ -257,7 +232,7 @@ export class FakeSlack {
     socket.send(
       JSON.stringify({ type: 'hello', num_connections: this.#sockets.size, connection_info: connectionInfo }),
     );
-    this.#look();
+    this.watch.look();
   }
 
   /** One of the open sessions gets it, as in Slack at random; here the youngest. */
@@ -307,25 +282,22 @@ export class FakeSlack {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = (request.url ?? '').replace(/^\/api\//, '');
-    const parameters = await readJson(request);
+    const parameters = await readJsonBody(request);
     const wanted = method === 'apps.connections.open' ? this.appToken : this.botToken;
     if (request.headers.authorization !== `Bearer ${wanted}`) {
       reply(response, { error: 'invalid_auth' });
       return;
     }
     this.calls.push({ method, parameters });
-    const fault = this.#faults.get(method)?.shift();
-    if (fault?.kind === 'cut-before') request.socket.destroy();
-    else if (fault?.kind === 'error') reply(response, fault);
-    else if (fault?.kind === 'rate-limit') {
-      reply(response, { error: 'ratelimited', status: 429, retryAfter: fault.retryAfterSeconds });
-    } else {
-      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-      const answer = this.#answer(method, parameters);
-      if (fault?.kind === 'cut-after') request.socket.destroy();
-      else reply(response, answer);
-    }
-    this.#look();
+    await this.faults.meet<Answer>(method, request, {
+      act: () => this.#answer(method, parameters),
+      refuse: (fault) =>
+        fault.kind === 'error'
+          ? fault
+          : { error: 'ratelimited', status: 429, retryAfter: fault.retryAfterSeconds },
+      reply: (answer) => reply(response, answer),
+    });
+    this.watch.look();
   }
 
   #answer(method: string, parameters: Call['parameters']): Answer {
@@ -360,13 +332,6 @@ export class FakeSlack {
 type Answer =
   | { readonly result: object }
   | { readonly error: string; readonly status?: number; readonly retryAfter?: number };
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
-}
 
 function reply(response: ServerResponse, answer: Answer): void {
   if (response.destroyed) return;

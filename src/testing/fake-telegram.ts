@@ -1,5 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FakeListener } from './fake-listener.ts';
+import { FaultList, type CommonFault } from './fault-list.ts';
+import { readJsonBody } from './read-json-body.ts';
+import { WatchList } from './watch-list.ts';
 import { readTelegramHtml } from './telegram-html.ts';
 
 /** A message that the bot has sent. */
@@ -19,11 +22,8 @@ export interface SentMessage {
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
 export type TelegramFault =
-  | { readonly kind: 'rate-limit'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'error'; readonly status: number; readonly description: string }
-  | { readonly kind: 'slow'; readonly delayMs: number }
-  | { readonly kind: 'cut-before' }
-  | { readonly kind: 'cut-after' };
+  | CommonFault
+  | { readonly kind: 'error'; readonly status: number; readonly description: string };
 
 /** What a person does; anything of Telegram's message object can be given in `extra`. */
 export interface UserMessage {
@@ -54,54 +54,58 @@ export class FakeTelegram {
   readonly calls: Call[] = [];
   readonly messages: SentMessage[] = [];
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
-  readonly #server: Server;
+  readonly faults = new FaultList<TelegramFault>();
+  /** Tells of each call and each change. */
+  readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
+  readonly #listener: FakeListener;
   #updates: Readonly<Record<string, unknown>>[] = [];
   #all: Readonly<Record<string, unknown>>[] = [];
   #nextUpdate = 1000;
   #nextMessage = 1;
-  readonly #faults = new Map<string, TelegramFault[]>();
   readonly #blocked = new Set<string>();
   #poll: ((answer: Answer | undefined) => void) | undefined;
-  readonly #watchers = new Set<() => void>();
   #webhookTimer: NodeJS.Timeout | undefined;
   #posting = false;
 
-  private constructor(options: { token: string; username: string }) {
+  private constructor(options: { token: string; username: string; listener: FakeListener }) {
     this.token = options.token;
     this.username = options.username;
     this.botId = options.token.split(':')[0] ?? '';
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#listener = options.listener;
+    this.#listener.server.on('request', (request, response) => void this.#serve(request, response));
   }
 
-  static async start(options: { token?: string; username?: string } = {}): Promise<FakeTelegram> {
-    const fake = new FakeTelegram({
+  /** Listens alone unless it is given its part of a shared server. */
+  static async start(
+    options: { token?: string; username?: string; listener?: FakeListener } = {},
+  ): Promise<FakeTelegram> {
+    return new FakeTelegram({
       token: options.token ?? '4242:fake-telegram-token',
       username: options.username ?? 'agent33_bot',
+      listener: options.listener ?? (await FakeListener.alone()),
     });
-    await new Promise<void>((resolve) => {
-      fake.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return fake;
   }
 
   /** Address for `spec.apiBase`. */
   get apiBase(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://${this.#listener.host}`;
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#webhookTimer);
     this.#poll?.({ result: [] });
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.stop();
   }
 
   /** Somebody writes to the bot. Returns the update's id. */
   userSays(message: UserMessage): number {
+    return this.sendUpdate(this.updateOf(message));
+  }
+
+  /** What Telegram makes of a message, without its number and without sending it. */
+  updateOf(message: UserMessage): Readonly<Record<string, unknown>> {
     const userId = message.userId ?? message.chatId;
-    return this.sendUpdate({
+    return {
       message: {
         message_id: this.#nextMessage++,
         date: 1_767_225_600,
@@ -113,7 +117,7 @@ export class FakeTelegram {
         ...(message.text === undefined ? {} : { text: message.text }),
         ...message.extra,
       },
-    });
+    };
   }
 
   /** Somebody presses a button below a message of the bot. */
@@ -138,13 +142,20 @@ export class FakeTelegram {
 
   /** Any update; `update_id` is added. */
   sendUpdate(update: Readonly<Record<string, unknown>>): number {
-    const id = this.#nextUpdate++;
-    const complete = { update_id: id, ...update };
+    const complete = this.numbered(update);
+    const id = complete.update_id;
     this.#all.push(complete);
     this.#updates.push(complete);
     this.#poll?.(undefined);
     void this.#postUpdates();
     return id;
+  }
+
+  /** An update with its number, not sent. */
+  numbered(update: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> & {
+    readonly update_id: number;
+  } {
+    return { update_id: this.#nextUpdate++, ...update };
   }
 
   /** Sends every update so far again, as Telegram does after a lost confirmation. */
@@ -161,7 +172,7 @@ export class FakeTelegram {
 
   /** The next calls of a method meet these faults, one each. */
   failNext(method: string, ...faults: readonly TelegramFault[]): void {
-    this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
+    this.faults.failNext(method, ...faults);
   }
 
   /** The person behind a chat has blocked the bot. */
@@ -195,48 +206,31 @@ export class FakeTelegram {
 
   /** Looks at each call whether the condition holds now. */
   waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-      };
-      const look = (): void => {
-        if (!condition()) return;
-        finish();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        finish();
-        const seen = this.calls.map((call) => call.method).join(', ');
-        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
-      }, timeoutMs);
-      this.#watchers.add(look);
-    });
+    return this.watch.until(condition, what, timeoutMs);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('/');
     const method = path[2] ?? '';
-    const parameters = await readJson(request);
+    const parameters = await readJsonBody(request);
     if (path[1] !== `bot${this.token}`) {
       reply(response, { status: 401, description: 'Unauthorized' });
       return;
     }
     this.calls.push({ method, parameters });
-    const fault = this.#faults.get(method)?.shift();
-    if (fault?.kind === 'cut-before') request.socket.destroy();
-    else if (fault?.kind === 'error') reply(response, fault);
-    else if (fault?.kind === 'rate-limit') {
-      const description = `Too Many Requests: retry after ${fault.retryAfterSeconds}`;
-      reply(response, { status: 429, description, retryAfter: fault.retryAfterSeconds });
-    } else {
-      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-      const answer = await this.#answer(method, parameters, request);
-      if (fault?.kind === 'cut-after') request.socket.destroy();
-      else reply(response, answer);
-    }
-    for (const look of this.#watchers) look();
+    await this.faults.meet<Answer>(method, request, {
+      act: () => this.#answer(method, parameters, request),
+      refuse: (fault) =>
+        fault.kind === 'error'
+          ? fault
+          : {
+              status: 429,
+              description: `Too Many Requests: retry after ${fault.retryAfterSeconds}`,
+              retryAfter: fault.retryAfterSeconds,
+            },
+      reply: (answer) => reply(response, answer),
+    });
+    this.watch.look();
   }
 
   async #answer(method: string, parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
@@ -279,7 +273,7 @@ export class FakeTelegram {
     });
     const offset = Number(parameters['offset'] ?? 0);
     this.#updates = this.#updates.filter((update) => Number(update['update_id']) >= offset);
-    for (const look of this.#watchers) look();
+    this.watch.look();
     if (this.#updates.length === 0) {
       const ended = await this.#nextPollEnd(Number(parameters['timeout'] ?? 0) * 1000, request);
       if (ended !== undefined) return ended;
@@ -357,7 +351,7 @@ export class FakeTelegram {
         });
         if (!response.ok) throw new Error(`webhook answered ${response.status}`);
         this.#updates.shift();
-        for (const look of this.#watchers) look();
+        this.watch.look();
       }
     } catch {
       this.#webhookTimer = setTimeout(() => void this.#postUpdates(), webhookRetryMs);
@@ -371,13 +365,6 @@ function buttonsOf(markup: unknown): SentMessage['buttons'] {
   const rows = (markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)
     ?.inline_keyboard;
   return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
-}
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
 }
 
 function reply(response: ServerResponse, answer: Answer): void {

@@ -1,11 +1,14 @@
+import { sql } from 'kysely';
 import { AppError, type Clock } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { AgentResponse, Scope } from '../../protocol/index.ts';
 
 const mostRecent = 1000;
 const pollIntervalMs = 2000;
+const mostOfPoll = 500;
 
 interface Waiter {
+  readonly tenant: string;
   readonly resolve: (response: AgentResponse) => void;
   readonly look: () => void;
 }
@@ -19,6 +22,8 @@ export class ResponseWaiters {
   readonly #recent = new Map<string, { tenant: string; response: AgentResponse }>();
   /** Runs accepted by this process, with their tenant, of which nothing was heard from another process or an end yet. */
   readonly #submitted = new Map<string, string>();
+  #cancelPoll: (() => void) | undefined;
+  #isPolling = false;
 
   constructor(deps: { storage: Storage; clock: Clock }) {
     this.#storage = deps.storage;
@@ -68,23 +73,63 @@ export class ResponseWaiters {
           },
         );
       };
-      const waiter: Waiter = { resolve: (response) => settle(() => resolve(response)), look };
+      const waiter: Waiter = {
+        tenant: scope.tenant,
+        resolve: (response) => settle(() => resolve(response)),
+        look,
+      };
       const onAbort = (): void => settle(() => reject(signal.reason as Error));
-      const cancelPoll = this.#clock.every(pollIntervalMs, look);
       const settle = (finish: () => void): void => {
-        cancelPoll();
         signal.removeEventListener('abort', onAbort);
         const waiters = this.#waiters.get(runId);
         waiters?.delete(waiter);
         if (waiters?.size === 0) this.#waiters.delete(runId);
+        if (this.#waiters.size === 0) this.#stopPolling();
         finish();
       };
       signal.addEventListener('abort', onAbort, { once: true });
       const waiters = this.#waiters.get(runId) ?? new Set();
       waiters.add(waiter);
       this.#waiters.set(runId, waiters);
+      this.#cancelPoll ??= this.#clock.every(pollIntervalMs, () => void this.#poll());
       if (!this.#submitted.has(runId)) look();
     });
+  }
+
+  #stopPolling(): void {
+    this.#cancelPoll?.();
+    this.#cancelPoll = undefined;
+  }
+
+  /** A notification may be lost. Looks for all at once: thousands may wait behind a backlog. */
+  async #poll(): Promise<void> {
+    if (this.#isPolling) return;
+    this.#isPolling = true;
+    try {
+      const waited = [...this.#waiters.keys()];
+      for (let from = 0; from < waited.length; from += mostOfPoll) {
+        const rows = await this.#storage.db
+          .selectFrom('runs')
+          .innerJoin('outbox', (join) =>
+            join
+              .onRef('outbox.run_id', '=', 'runs.id')
+              .onRef('outbox.request_id', '=', 'runs.request_id')
+              .on('outbox.kind', '=', 'response'),
+          )
+          .select(['runs.id', 'runs.tenant', 'outbox.response'])
+          .where('runs.id', '=', sql<string>`any(${waited.slice(from, from + mostOfPoll)}::text[])`)
+          .execute();
+        for (const { id, tenant, response } of rows) {
+          if (response === null) continue;
+          for (const waiter of this.#waiters.get(id) ?? [])
+            if (waiter.tenant === tenant) waiter.resolve(response as unknown as AgentResponse);
+        }
+      }
+    } catch {
+      // The database is away: the next poll looks again.
+    } finally {
+      this.#isPolling = false;
+    }
   }
 
   async #read(scope: Scope, runId: string): Promise<AgentResponse | undefined> {

@@ -189,7 +189,12 @@ export interface BatchItem {
 
 /** What became of one request of a batch. */
 export type BatchOutcome =
-  | { readonly outcome: 'submitted'; readonly runId: string }
+  | {
+      readonly outcome: 'submitted';
+      readonly runId: string;
+      readonly requestId: string;
+      readonly sessionId: string | null;
+    }
   | { readonly outcome: 'duplicate' }
   | { readonly outcome: 'refused'; readonly error: AppError };
 

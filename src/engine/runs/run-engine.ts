@@ -28,6 +28,7 @@ import { RunEventLog, runsChannel } from './run-event-log.ts';
 import { RunSweeper } from './run-sweeper.ts';
 import { RunWorker } from './run-worker.ts';
 import { submitBatch, type WithinBatch } from './submit-batch.ts';
+import { GroupedSubmitter } from './submit-grouped.ts';
 import { submitRequest, type KnownSnapshots, type WithinSubmit } from './submit-request.ts';
 import { storeSignal } from './store-signal.ts';
 import { signalledRun } from './suspend-run.ts';
@@ -49,6 +50,7 @@ export class RunEngine implements RunService, RunStarter, BatchSubmitter, Servic
   readonly #lease: WorkerLease;
   readonly #sweeper: RunSweeper;
   readonly #known: KnownSnapshots = new Set();
+  readonly #submitter: GroupedSubmitter;
   #subscription: Subscription | undefined;
   #accepting = false;
 
@@ -56,6 +58,7 @@ export class RunEngine implements RunService, RunStarter, BatchSubmitter, Servic
     this.#deps = deps;
     this.#events = new RunEventLog(deps);
     this.#waiters = new ResponseWaiters(deps);
+    this.#submitter = new GroupedSubmitter(deps, this.#known);
     const workerId = deps.ids('wrk');
     const onEnd = this.#onEnd;
     const wake = (): void => this.#worker.wake();
@@ -109,13 +112,21 @@ export class RunEngine implements RunService, RunStarter, BatchSubmitter, Servic
   }
 
   async submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun> {
-    const submitted = await this.#submit(scope, request);
-    if (submitted === undefined) throw new AppError('internal', 'a request was neither accepted nor refused');
+    this.#assertAccepting();
+    const submitted = await this.#submitter.submit(scope, request);
+    this.#submitted(scope, submitted);
     return submitted;
   }
 
-  submitWithin(scope: Scope, request: AgentRequest, within: WithinSubmit): Promise<SubmittedRun | undefined> {
-    return this.#submit(scope, request, within);
+  async submitWithin(
+    scope: Scope,
+    request: AgentRequest,
+    within: WithinSubmit,
+  ): Promise<SubmittedRun | undefined> {
+    this.#assertAccepting();
+    const submitted = await submitRequest(this.#deps, this.#known, scope, request, within);
+    if (submitted !== undefined) this.#submitted(scope, submitted);
+    return submitted;
   }
 
   async submitBatch(
@@ -133,18 +144,10 @@ export class RunEngine implements RunService, RunStarter, BatchSubmitter, Servic
       throw new AppError('not_ready', 'the server is starting or stopping; try again in a moment');
   }
 
-  async #submit(
-    scope: Scope,
-    request: AgentRequest,
-    within?: WithinSubmit,
-  ): Promise<SubmittedRun | undefined> {
-    this.#assertAccepting();
-    const submitted = await submitRequest(this.#deps, this.#known, scope, request, within);
-    if (submitted?.duplicate === false) {
-      this.#waiters.submitted(submitted.runId, scope.tenant);
-      this.#worker.wake();
-    }
-    return submitted;
+  #submitted({ tenant }: Scope, { runId, duplicate }: SubmittedRun): void {
+    if (duplicate) return;
+    this.#waiters.submitted(runId, tenant);
+    this.#worker.wake();
   }
 
   /** Look for queued runs now: somebody else in this process has queued one. */

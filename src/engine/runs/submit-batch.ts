@@ -21,7 +21,10 @@ interface Candidate {
   readonly snapshot: Snapshot;
 }
 
-/** Accepts requests in their order: inbox rows, sessions, runs and jobs in one transaction, by one statement each. */
+/** So many rows are one statement; the next ones are prepared while the database writes them. */
+const rowsAtOnce = 125;
+
+/** Accepts requests in their order: inbox rows, sessions, runs and jobs in one transaction, by few statements. */
 export async function submitBatch(
   deps: RunEngineDeps,
   known: KnownSnapshots,
@@ -31,6 +34,7 @@ export async function submitBatch(
   const outcomes = new Map<BatchItem, BatchOutcome>();
   const snapshots = new Map<string, Promise<Snapshot>>();
   const candidates: Candidate[] = [];
+  const now = deps.clock.now();
   for (const item of items) {
     try {
       const snapshot = await check(deps, item, snapshots);
@@ -52,15 +56,21 @@ export async function submitBatch(
   const isWanted = await deps.storage.transaction(async (trx) => {
     if (within !== undefined && !(await within(trx))) return false;
     await writeSnapshots(deps, known, trx, candidates);
-    const started = await writeRuns(deps, trx, candidates);
+    const started = await writeRuns(deps, trx, candidates, now);
     const jobs = candidates.flatMap(({ runId, jobId }) =>
       started.has(runId)
         ? [{ id: jobId, payload: { runId }, key: queueKey(runId, started.get(runId) ?? null) }]
         : [],
     );
     await deps.queue.sendAll('runs', jobs, trx);
-    for (const { item, runId } of candidates) {
-      outcomes.set(item, started.has(runId) ? { outcome: 'submitted', runId } : { outcome: 'duplicate' });
+    for (const { item, runId, requestId } of candidates) {
+      const sessionId = started.get(runId);
+      outcomes.set(
+        item,
+        sessionId === undefined
+          ? { outcome: 'duplicate' }
+          : { outcome: 'submitted', runId, requestId, sessionId },
+      );
     }
     deps.failpoint?.('batch-before-commit');
     return true;
@@ -111,15 +121,38 @@ async function writeSnapshots(
   }
 }
 
-/** Returns the session of each run that was made. Sessions are locked in one order, so that no two batches wait for each other. */
+/**
+ * Returns the session of each run that was made. Keys and sessions are locked in one order, so that no two batches wait for
+ * each other: within a statement by their names, and a batch of several statements has one writer at a time.
+ */
 async function writeRuns(
-  { ids, clock }: RunEngineDeps,
+  deps: RunEngineDeps,
   trx: Transaction<Database>,
   candidates: readonly Candidate[],
+  now: number,
 ): Promise<ReadonlyMap<string, string | null>> {
-  if (candidates.length === 0) return new Map();
-  const now = clock.now();
-  const rows = candidates.map(({ runId, requestId, jobId, item: { scope, request }, snapshot }, place) => ({
+  const started = new Map<string, string | null>();
+  let writing: Promise<void> = Promise.resolve();
+  for (let from = 0; from < candidates.length; from += rowsAtOnce) {
+    const rows = JSON.stringify(
+      candidates.slice(from, from + rowsAtOnce).map((one, index) => rowOf(deps, one, from + index, now)),
+    );
+    await writing;
+    writing = insertRuns(trx, rows, now).then((written) => {
+      for (const row of written) started.set(row.run_id, row.session_id);
+    });
+  }
+  await writing;
+  return started;
+}
+
+function rowOf(
+  { ids }: RunEngineDeps,
+  { runId, requestId, jobId, item: { scope, request }, snapshot }: Candidate,
+  place: number,
+  now: number,
+) {
+  return {
     place,
     tenant: scope.tenant,
     principal: scope.principal,
@@ -136,21 +169,25 @@ async function writeRuns(
     kind: request.target.kind,
     name: request.target.name,
     hash: snapshot.hash,
-    input: request.input,
-    reply_to: request.replyTo,
-    metadata: request.metadata,
     deadline: new Date(now + (request.timeoutMs ?? snapshot.timeoutMs)).toISOString(),
-  }));
+  };
+}
+
+async function insertRuns(
+  trx: Transaction<Database>,
+  rows: string,
+  now: number,
+): Promise<readonly { run_id: string; session_id: string | null }[]> {
   const { rows: started } = await sql<{ run_id: string; session_id: string | null }>`
     with input as materialized (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(place int, tenant text,
+      select * from jsonb_to_recordset(${rows}::jsonb) as r(place int, tenant text,
         principal text, scopes jsonb, run_id text, request_id text,
         job_id uuid, source text, dedupe_key text, digest text, request jsonb, session_key text, session_id text,
-        kind text, name text, hash text, input jsonb, reply_to jsonb, metadata jsonb, deadline timestamptz)
+        kind text, name text, hash text, deadline timestamptz)
     ), accepted as (
       insert into inbox (id, tenant, source, dedupe_key, digest, request, run_id, received_at)
       select request_id, tenant, source, dedupe_key, digest, request, run_id, ${new Date(now)}::timestamptz
-      from input order by place
+      from input order by tenant, source, dedupe_key, place
       on conflict (tenant, source, dedupe_key) where dedupe_key is not null do nothing
       returning id
     ), fresh as (
@@ -166,10 +203,10 @@ async function writeRuns(
     insert into runs (id, tenant, principal, scopes, request_id, root_run_id, target_kind, target_name,
       definition_hash, session_id, status, job_id, source, input, reply_to, metadata, deadline_at, created_at)
     select f.run_id, f.tenant, f.principal, f.scopes, f.request_id, f.run_id,
-      f.kind, f.name, f.hash, session.id, 'queued', f.job_id, f.source, coalesce(f.input, 'null'::jsonb), f.reply_to,
-      f.metadata, f.deadline, ${new Date(now)}::timestamptz
+      f.kind, f.name, f.hash, session.id, 'queued', f.job_id, f.source, coalesce(f.request->'input', 'null'::jsonb),
+      nullif(f.request->'replyTo', 'null'::jsonb), f.request->'metadata', f.deadline, ${new Date(now)}::timestamptz
     from fresh f left join session on session.tenant = f.tenant and session.key = f.session_key
     order by f.place
     returning id as run_id, session_id`.execute(trx);
-  return new Map(started.map((row) => [row.run_id, row.session_id]));
+  return started;
 }

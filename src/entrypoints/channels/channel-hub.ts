@@ -28,6 +28,7 @@ import type {
   WebhookReply,
 } from './channel-adapter.ts';
 import { inboundOf, outboundOf } from './announcements.ts';
+import { createOwedLookup } from './answer-owed.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
@@ -39,7 +40,6 @@ import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
 const longestWatchMs = 3_600_000;
-const typingGraceMs = 30_000;
 
 /** What the channels stand on. */
 export interface ChannelHubDeps {
@@ -116,7 +116,7 @@ export class ChannelHub implements Service {
   constructor(deps: ChannelHubDeps) {
     this.#deps = deps;
     this.#state = createChannelState(deps.storage);
-    this.#typing = new TypingIndicators(deps);
+    this.#typing = new TypingIndicators({ ...deps, isOwed: createOwedLookup(deps.storage) });
     this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
     this.#delivery = new DeliveryWorker(
       { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
@@ -334,13 +334,12 @@ export class ChannelHub implements Service {
     return adapter;
   }
 
-  /** Delivers as soon as the run has ended, and ends "typing" also where another process delivers. */
+  /** Delivers as soon as the run has ended. */
   async #watch(runId: string, scope: Scope): Promise<void> {
     const deadline = withDeadline(this.#deps.clock, longestWatchMs, this.#watching.signal);
     try {
       await this.#deps.runs.response(scope, runId, { signal: deadline.signal });
       this.#delivery.wake();
-      this.#deps.clock.after(typingGraceMs, () => this.#typing.end(runId));
     } catch {
       this.#typing.end(runId);
     } finally {

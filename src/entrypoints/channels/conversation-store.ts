@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Clock } from '../../base/index.ts';
+import { GroupedCalls, type Clock } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import { defaultTenant, type ChannelDefinition, type Message } from '../../protocol/index.ts';
 
@@ -31,7 +31,16 @@ export interface Conversation {
   readonly isWaiting: boolean;
 }
 
-interface SessionRow {
+interface AskedConversation {
+  readonly channel: string;
+  readonly account: string;
+  readonly key: string;
+  readonly dedupe_key: string;
+}
+
+interface ConversationRow {
+  state: ConversationState | null;
+  session_key: string;
   updated_at: Date | null;
   active: readonly string[] | null;
   held: readonly string[] | null;
@@ -39,11 +48,15 @@ interface SessionRow {
   known: boolean;
 }
 
+const mostAtOnce = 100;
+const sideBySide = 2;
+
 /** Conversations of one channel. */
 export class ConversationStore {
   readonly #deps: { readonly storage: Storage; readonly clock: Clock };
   readonly #spec: ChannelDefinition['spec'];
   readonly #keyOf: (message: Message) => string;
+  readonly #reads: GroupedCalls<AskedConversation, ConversationRow>;
 
   constructor(
     deps: { readonly storage: Storage; readonly clock: Clock },
@@ -53,13 +66,17 @@ export class ConversationStore {
     this.#deps = deps;
     this.#spec = spec;
     this.#keyOf = keyOf;
+    this.#reads = new GroupedCalls({
+      call: (asked) => readConversations(deps.storage, asked),
+      most: mostAtOnce,
+      sideBySide,
+    });
   }
 
   /** The conversation of a message; one that rested for longer than `session.ttl` begins anew. */
   async of(message: Message): Promise<Conversation> {
     const key = this.#key(message);
-    const state = await this.#read(message, key);
-    const conversation = await this.#load(message, key, state);
+    const conversation = await this.#load(message, key);
     const { ttl } = this.#spec.session;
     const { session, ...present } = conversation;
     const rested =
@@ -72,10 +89,7 @@ export class ConversationStore {
     if (!rested) return present;
     // The event's own key as name of the generation: taken in twice it changes nothing.
     await this.change(message, { generation: message.dedupe_key });
-    const { session: _fresh, ...renewed } = await this.#load(message, key, {
-      ...state,
-      generation: message.dedupe_key,
-    });
+    const { session: _fresh, ...renewed } = await this.#load(message, key);
     return renewed;
   }
 
@@ -129,35 +143,53 @@ export class ConversationStore {
     return (row?.value ?? {}) as ConversationState;
   }
 
-  async #load(message: Message, key: string, state: ConversationState) {
-    const sessionKey = typeof state.generation === 'string' ? `${key}#${state.generation}` : key;
-    const { rows } = await sql<SessionRow>`
-      with s as (select id, updated_at from sessions where tenant = ${defaultTenant} and key = ${sessionKey}),
-      r as (
-        select runs.id, runs.status from runs join s on runs.session_id = s.id
-        where runs.status in ('queued', 'running', 'waiting') and runs.parent_run_id is null
-      )
-      select (select updated_at from s) as updated_at,
-        (select jsonb_agg(id order by id) from r where status <> 'waiting') as active,
-        (select jsonb_agg(id order by id) from r where status = 'waiting') as held,
-        (select count(*)::int from chat_messages where tenant = ${defaultTenant} and session_key = ${sessionKey}
-          and kind = 'waiting') as waiting,
-        exists(select from chat_messages where tenant = ${defaultTenant} and source = ${message.platform}
-          and dedupe_key = ${message.dedupe_key} and kind = 'waiting') as known`.execute(
-      this.#deps.storage.db,
-    );
-    const row = rows[0];
+  async #load(message: Message, key: string) {
+    const row = await this.#reads.add({
+      channel: message.platform,
+      account: message.account_id,
+      key,
+      dedupe_key: message.dedupe_key,
+    });
     return {
       key,
-      state,
-      sessionKey,
-      session: row?.updated_at === null || row?.updated_at === undefined ? null : new Date(row.updated_at),
-      activeRunIds: row?.active ?? [],
-      waitingRunIds: row?.held ?? [],
-      waitingMessages: row?.waiting ?? 0,
-      isWaiting: row?.known ?? false,
+      state: row.state ?? {},
+      sessionKey: row.session_key,
+      session: row.updated_at === null ? null : new Date(row.updated_at),
+      activeRunIds: row.active ?? [],
+      waitingRunIds: row.held ?? [],
+      waitingMessages: row.waiting,
+      isWaiting: row.known,
     };
   }
+}
+
+/** What is known of several conversations, in one statement. */
+async function readConversations(
+  storage: Storage,
+  asked: readonly AskedConversation[],
+): Promise<readonly PromiseSettledResult<ConversationRow>[]> {
+  const { rows } = await sql<ConversationRow>`
+    with asked as materialized (
+      select a.*, state.value as state, a.key || case when jsonb_typeof(state.value->'generation') = 'string'
+        then '#' || (state.value->>'generation') else '' end as session_key
+      from jsonb_to_recordset(${JSON.stringify(asked.map((one, place) => ({ ...one, place })))}::jsonb)
+        as a(place int, channel text, account text, key text, dedupe_key text)
+      left join channel_state state on state.tenant = ${defaultTenant} and state.channel = a.channel
+        and state.account_id = a.account and state.key = ${stateKey('')} || a.key
+    )
+    select a.state, a.session_key, s.updated_at, r.active, r.held,
+      (select count(*)::int from chat_messages where tenant = ${defaultTenant} and session_key = a.session_key
+        and kind = 'waiting') as waiting,
+      exists(select from chat_messages where tenant = ${defaultTenant} and source = a.channel
+        and dedupe_key = a.dedupe_key and kind = 'waiting') as known
+    from asked a left join sessions s on s.tenant = ${defaultTenant} and s.key = a.session_key
+    left join lateral (
+      select jsonb_agg(id order by id) filter (where status <> 'waiting') as active,
+        jsonb_agg(id order by id) filter (where status = 'waiting') as held
+      from runs where session_id = s.id and status in ('queued', 'running', 'waiting') and parent_run_id is null
+    ) r on true
+    order by a.place`.execute(storage.db);
+  return rows.map((value) => ({ status: 'fulfilled', value }));
 }
 
 const stateKey = (key: string): string => `conversation:${key}`;

@@ -55,10 +55,12 @@ export class DeliveryStore {
     this.#deps = deps;
   }
 
-  /** Takes a delivery; `undefined` when there is nothing left to deliver. */
-  async begin(outboxId: string): Promise<Delivery | undefined> {
+  /** Takes a delivery; `undefined` when there is nothing left to deliver, or the job is another process's by now. */
+  async begin(job: QueueJob, outboxId: string): Promise<Delivery | undefined> {
     const { rows } = await sql<OutboxRow>`
+      with held as (${this.#deps.queue.held(job)})
       update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
+        and exists (select 1 from held)
       returning id, tenant, run_id, reply_to, response, notice, cursor, attempts, created_at`.execute(
       this.#deps.storage.db,
     );

@@ -90,7 +90,7 @@ export class DeliveryWorker implements Service {
       this.#deps.logger.error({ jobId: job.id }, 'a delivery job names no response and was dropped');
       return;
     }
-    const delivery = await this.#store.begin(outboxId);
+    const delivery = await this.#store.begin(job, outboxId);
     if (delivery === undefined) return;
     const tools = { ...this.#deps, store: this.#store, pacer: this.#pacer };
     const end =

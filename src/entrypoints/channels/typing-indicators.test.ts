@@ -14,7 +14,12 @@ function prepare(behave: (call: number, signal: AbortSignal) => Promise<void> = 
     capabilities: { typingIntervalMs: 4000 },
     typing: (_address: ReplyAddress, { signal }: { signal: AbortSignal }) => behave((calls += 1), signal),
   } as unknown as ChannelAdapter;
-  return { clock, adapter, typing: new TypingIndicators({ clock }), calls: () => calls };
+  const owed = { now: true, asked: 0 };
+  const isOwed = (): Promise<boolean> => {
+    owed.asked += 1;
+    return Promise.resolve(owed.now);
+  };
+  return { clock, adapter, typing: new TypingIndicators({ clock, isOwed }), calls: () => calls, owed };
 }
 
 describe('typing', () => {
@@ -28,6 +33,29 @@ describe('typing', () => {
     await clock.advance(60_000);
     expect(calls()).toBe(3);
     expect(clock.pending).toBe(0);
+  });
+
+  it('is shown no more when another process has given the answer', async () => {
+    const { clock, adapter, typing, calls, owed } = prepare();
+    typing.begin('run', adapter, address);
+    expect(owed.asked).toBe(0);
+    await clock.advance(4000);
+    owed.now = false;
+    await clock.advance(60_000);
+    expect(calls()).toBe(2);
+    expect(typing.size).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is shown to a hundred at most: answers need the platform more', async () => {
+    const { adapter, typing, calls } = prepare();
+    for (let run = 0; run < 150; run += 1) typing.begin(`run ${run}`, adapter, address);
+    expect(calls()).toBe(100);
+    typing.end('run 7');
+    typing.begin('another', adapter, address);
+    expect(calls()).toBe(101);
+    typing.endAll();
+    await Promise.resolve();
   });
 
   it('ends by itself after five minutes', async () => {

@@ -7,3 +7,4 @@ export { PostgresStorage, type PostgresStorageDeps } from './postgres-storage.ts
 export type * from './schema.ts';
 export type * from './storage.ts';
 export { templatePath } from './template.ts';
+export { assertOutsideTransaction } from './transaction-scope.ts';

@@ -1,0 +1,72 @@
+import { sql } from 'kysely';
+import { AppError, GroupedCalls } from '../../base/index.ts';
+import { assertOutsideTransaction } from '../../platform/storage/index.ts';
+import type { AgentRequest, Scope } from '../../protocol/index.ts';
+import type { RunEngineDeps } from './engine-deps.ts';
+import type { BatchItem, SubmittedRun } from './run-context.ts';
+import { submitBatch } from './submit-batch.ts';
+import { submitRequest, type KnownSnapshots } from './submit-request.ts';
+
+const mostOfGroup = 100;
+const sideBySide = 2;
+/** One request that waits for another process must not hold up the others of its group: it waits alone. */
+const lockTimeoutMs = 250;
+
+/**
+ * Accepts requests of many callers. A lone request is a transaction of its own; those that come while two are under way
+ * go together in the next one. Each is answered as if it had come alone.
+ */
+export class GroupedSubmitter {
+  readonly #deps: RunEngineDeps;
+  readonly #known: KnownSnapshots;
+  readonly #calls = new GroupedCalls<BatchItem, SubmittedRun>({
+    call: (items) => this.#submit(items),
+    most: mostOfGroup,
+    sideBySide,
+  });
+
+  constructor(deps: RunEngineDeps, known: KnownSnapshots) {
+    this.#deps = deps;
+    this.#known = known;
+  }
+
+  /** Durable when it resolves. Errors as of `submitRequest`. */
+  async submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun> {
+    assertOutsideTransaction();
+    return this.#calls.add({ scope, request });
+  }
+
+  async #submit(items: readonly BatchItem[]): Promise<readonly PromiseSettledResult<SubmittedRun>[]> {
+    const accepted = items.length === 1 ? undefined : await this.#together(items);
+    return Promise.allSettled(
+      items.map((item, index) => {
+        const outcome = accepted?.[index];
+        if (outcome?.outcome === 'refused') return Promise.reject(outcome.error);
+        if (outcome?.outcome !== 'submitted') return this.#alone(item);
+        const { runId, requestId, sessionId } = outcome;
+        return Promise.resolve({ runId, requestId, sessionId, duplicate: false });
+      }),
+    );
+  }
+
+  /** `undefined`: the group was rolled back, be it for one of its requests only. */
+  async #together(items: readonly BatchItem[]) {
+    try {
+      return await submitBatch(this.#deps, this.#known, items, async (trx) => {
+        await sql`select set_config('lock_timeout', ${`${lockTimeoutMs}ms`}, true)`.execute(trx);
+        return true;
+      });
+    } catch (error) {
+      // It may have been written after all: a request without a key would run twice.
+      if (error instanceof AppError && error.retryable) throw error;
+      this.#deps.logger.debug({ error, requests: items.length }, 'requests are accepted one by one');
+      return undefined;
+    }
+  }
+
+  async #alone({ scope, request }: BatchItem): Promise<SubmittedRun> {
+    const submitted = await submitRequest(this.#deps, this.#known, scope, request);
+    if (submitted === undefined) throw new AppError('internal', 'a request was neither accepted nor refused');
+    return submitted;
+  }
+}
