@@ -35,7 +35,7 @@ beforeAll(async () => {
     },
   });
   whatsapp.webhookUrl = new URL('/webhooks/whatsapp/whatsapp', app.url).href;
-}, 60_000);
+});
 afterAll(async () => {
   await app.stop();
   await whatsapp.stop();
