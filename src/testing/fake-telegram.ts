@@ -1,20 +1,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readTelegramHtml } from './telegram-html.ts';
+import { readTelegramContent, type TelegramContent } from './telegram-content.ts';
 
-/** A message that the bot has sent. */
-export interface SentMessage {
+/** A message that the bot has sent, as it stands there now. */
+export interface SentMessage extends TelegramContent {
   readonly messageId: number;
   readonly chatId: string;
-  /** What a person sees, markup taken away. */
-  readonly text: string;
-  /** What the bot sent. */
-  readonly source: string;
-  readonly parseMode: string | undefined;
   readonly threadId: number | undefined;
   readonly replyTo: number | undefined;
-  /** What can be pressed below it. */
-  readonly buttons: readonly { readonly text: string; readonly data: string }[];
+  /** What it said before, oldest first. */
+  readonly earlier: readonly string[];
+}
+
+/** An unfinished text that the bot has shown in a private chat. */
+export interface ShownDraft extends TelegramContent {
+  readonly chatId: string;
+  readonly draftId: number;
+  readonly threadId: number | undefined;
+  readonly canStop: boolean;
 }
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -42,9 +45,15 @@ interface Call {
 
 type Answer =
   | { readonly result: unknown }
-  | { readonly status: number; readonly description: string; readonly retryAfter?: number };
+  | {
+      readonly status: number;
+      readonly description: string;
+      readonly retryAfter?: number;
+      readonly migratedTo?: number;
+    };
 
 const webhookRetryMs = 50;
+const newMethods = ['sendMessageDraft', 'sendRichMessage', 'sendRichMessageDraft'];
 
 /** A Bot API on loopback for one bot: give `apiBase` and `token` to a channel, let users write, read what the bot sent. */
 export class FakeTelegram {
@@ -53,6 +62,8 @@ export class FakeTelegram {
   readonly username: string;
   readonly calls: Call[] = [];
   readonly messages: SentMessage[] = [];
+  /** Every state of every draft. */
+  readonly drafts: ShownDraft[] = [];
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   readonly #server: Server;
   #updates: Readonly<Record<string, unknown>>[] = [];
@@ -61,20 +72,28 @@ export class FakeTelegram {
   #nextMessage = 1;
   readonly #faults = new Map<string, TelegramFault[]>();
   readonly #blocked = new Set<string>();
+  readonly #migrated = new Map<string, number>();
+  readonly #missing: ReadonlySet<string>;
+  #allowed: readonly string[] | undefined;
   #poll: ((answer: Answer | undefined) => void) | undefined;
   readonly #watchers = new Set<() => void>();
   #webhookTimer: NodeJS.Timeout | undefined;
   #posting = false;
 
-  private constructor(options: { token: string; username: string }) {
+  private constructor(options: { token: string; username: string; missing: readonly string[] }) {
+    this.#missing = new Set(options.missing);
     this.token = options.token;
     this.username = options.username;
     this.botId = options.token.split(':')[0] ?? '';
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
-  static async start(options: { token?: string; username?: string } = {}): Promise<FakeTelegram> {
+  /** `isOld`: a server without drafts and rich messages. */
+  static async start(
+    options: { token?: string; username?: string; isOld?: boolean } = {},
+  ): Promise<FakeTelegram> {
     const fake = new FakeTelegram({
+      missing: options.isOld === true ? newMethods : [],
       token: options.token ?? '4242:fake-telegram-token',
       username: options.username ?? 'agent33_bot',
     });
@@ -136,9 +155,35 @@ export class FakeTelegram {
     });
   }
 
-  /** Any update; `update_id` is added. */
+  /** Somebody presses the button below a draft. */
+  userStops(draft: ShownDraft): number {
+    return this.sendUpdate({
+      stopped_message_generation: {
+        chat: { id: Number(draft.chatId), type: 'private' },
+        ...(draft.threadId === undefined ? {} : { message_thread_id: draft.threadId }),
+        draft_id: draft.draftId,
+      },
+    });
+  }
+
+  /** Somebody deletes a message of the bot. */
+  userDeletes(messageId: number): void {
+    this.messages.splice(
+      this.messages.findIndex((one) => one.messageId === messageId),
+      1,
+    );
+  }
+
+  /** A group becomes a supergroup: from now on its old id is refused. */
+  migrate(chatId: number, newChatId: number): void {
+    this.#migrated.set(String(chatId), newChatId);
+  }
+
+  /** Any update; `update_id` is added. Kinds that the bot has not asked for do not reach it. */
   sendUpdate(update: Readonly<Record<string, unknown>>): number {
     const id = this.#nextUpdate++;
+    const [kind = ''] = Object.keys(update);
+    if (this.#allowed !== undefined && !this.#allowed.includes(kind)) return id;
     const complete = { update_id: id, ...update };
     this.#all.push(complete);
     this.#updates.push(complete);
@@ -240,6 +285,7 @@ export class FakeTelegram {
   }
 
   async #answer(method: string, parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
+    if (this.#missing.has(method)) return { status: 404, description: 'Not Found' };
     switch (method) {
       case 'getMe':
         return {
@@ -248,6 +294,7 @@ export class FakeTelegram {
       case 'getUpdates':
         return this.#getUpdates(parameters, request);
       case 'setWebhook':
+        this.#allowed = parameters['allowed_updates'] as readonly string[] | undefined;
         this.webhook = {
           url: String(parameters['url']),
           secret: parameters['secret_token'] as string | undefined,
@@ -258,7 +305,13 @@ export class FakeTelegram {
         this.webhook = undefined;
         return { result: true };
       case 'sendMessage':
+      case 'sendRichMessage':
         return this.#sendMessage(parameters);
+      case 'editMessageText':
+        return this.#editMessage(parameters);
+      case 'sendMessageDraft':
+      case 'sendRichMessageDraft':
+        return this.#showDraft(parameters);
       case 'sendChatAction':
       case 'answerCallbackQuery':
       case 'setMyCommands':
@@ -277,6 +330,7 @@ export class FakeTelegram {
       description:
         'Conflict: terminated by other getUpdates request; make sure that only one bot instance is running',
     });
+    this.#allowed = (parameters['allowed_updates'] as readonly string[] | undefined) ?? this.#allowed;
     const offset = Number(parameters['offset'] ?? 0);
     this.#updates = this.#updates.filter((update) => Number(update['update_id']) >= offset);
     for (const look of this.#watchers) look();
@@ -304,25 +358,20 @@ export class FakeTelegram {
   }
 
   #sendMessage(parameters: Call['parameters']): Answer {
-    const source = typeof parameters['text'] === 'string' ? parameters['text'] : '';
-    const parseMode = parameters['parse_mode'] as string | undefined;
-    const read = parseMode === 'HTML' ? readTelegramHtml(source) : { text: source };
     const refusal = this.#refusal(parameters);
     if (refusal !== undefined) return refusal;
-    if ('fault' in read)
-      return { status: 400, description: `Bad Request: can't parse entities: ${read.fault}` };
-    if (read.text.trim() === '') return { status: 400, description: 'Bad Request: message text is empty' };
-    if (read.text.length > 4096) return { status: 400, description: 'Bad Request: message is too long' };
+    const content = readTelegramContent(parameters);
+    if ('status' in content) return content;
+    const threadId = parameters['message_thread_id'] as number | undefined;
+    if (threadId === 1) return { status: 400, description: 'Bad Request: message thread not found' };
     const reply = parameters['reply_parameters'] as { message_id?: number } | undefined;
     const message: SentMessage = {
       messageId: this.#nextMessage++,
       chatId: String(parameters['chat_id']),
-      text: read.text,
-      source,
-      parseMode,
-      threadId: parameters['message_thread_id'] as number | undefined,
+      ...content,
+      threadId,
       replyTo: reply?.message_id,
-      buttons: buttonsOf(parameters['reply_markup']),
+      earlier: [],
     };
     this.messages.push(message);
     return {
@@ -330,8 +379,44 @@ export class FakeTelegram {
     };
   }
 
+  #editMessage(parameters: Call['parameters']): Answer {
+    const refusal = this.#refusal(parameters);
+    if (refusal !== undefined) return refusal;
+    const content = readTelegramContent(parameters);
+    if ('status' in content) return content;
+    const message = this.messages.find(
+      (one) => one.messageId === parameters['message_id'] && one.chatId === String(parameters['chat_id']),
+    );
+    if (message === undefined) return { status: 400, description: 'Bad Request: message to edit not found' };
+    const isSame =
+      message.source === content.source && JSON.stringify(message.buttons) === JSON.stringify(content.buttons);
+    if (isSame) return { status: 400, description: 'Bad Request: message is not modified' };
+    Object.assign(message, content, { earlier: [...message.earlier, message.text] });
+    return { result: { message_id: message.messageId } };
+  }
+
+  #showDraft(parameters: Call['parameters']): Answer {
+    const refusal = this.#refusal(parameters);
+    if (refusal !== undefined) return refusal;
+    const content = readTelegramContent(parameters, { mayBeEmpty: true });
+    if ('status' in content) return content;
+    const draftId = Number(parameters['draft_id'] ?? 0);
+    const chatId = String(parameters['chat_id']);
+    if (draftId === 0 || chatId.startsWith('-'))
+      return { status: 400, description: 'Bad Request: TEXTDRAFT_PEER_INVALID' };
+    const threadId = parameters['message_thread_id'] as number | undefined;
+    this.drafts.push({ ...content, chatId, draftId, threadId, canStop: parameters['can_stop'] === true });
+    return { result: true };
+  }
+
   #refusal(parameters: Call['parameters']): Answer | undefined {
-    if (!this.#blocked.has(String(parameters['chat_id']))) return undefined;
+    const chatId = String(parameters['chat_id']);
+    const migratedTo = this.#migrated.get(chatId);
+    if (migratedTo !== undefined) {
+      const description = 'Bad Request: group chat was upgraded to a supergroup chat';
+      return { status: 400, description, migratedTo };
+    }
+    if (!this.#blocked.has(chatId)) return undefined;
     return { status: 403, description: 'Forbidden: bot was blocked by the user' };
   }
 
@@ -367,12 +452,6 @@ export class FakeTelegram {
   }
 }
 
-function buttonsOf(markup: unknown): SentMessage['buttons'] {
-  const rows = (markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)
-    ?.inline_keyboard;
-  return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
-}
-
 async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
@@ -389,8 +468,13 @@ function reply(response: ServerResponse, answer: Answer): void {
           ok: false,
           error_code: answer.status,
           description: answer.description,
-          ...(answer.retryAfter === undefined ? {} : { parameters: { retry_after: answer.retryAfter } }),
+          ...parametersOf(answer),
         };
   response.writeHead('result' in answer ? 200 : answer.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
+}
+
+function parametersOf({ retryAfter, migratedTo }: { retryAfter?: number; migratedTo?: number }): object {
+  if (migratedTo !== undefined) return { parameters: { migrate_to_chat_id: migratedTo } };
+  return retryAfter === undefined ? {} : { parameters: { retry_after: retryAfter } };
 }

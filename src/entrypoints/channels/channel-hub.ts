@@ -25,6 +25,7 @@ import type {
   RawWebhook,
   WebhookReply,
 } from './channel-adapter.ts';
+import { AccountPacer } from './account-pacer.ts';
 import { inboundOf, outboundOf } from './announcements.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
@@ -32,6 +33,7 @@ import { defaultDeliverySettings, type DeliverySettings } from './deliver-respon
 import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
 import { PairingManager } from './pairing/pairing-manager.ts';
+import { ReplyPreviews } from './previews/reply-previews.ts';
 import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
@@ -99,6 +101,7 @@ export class ChannelHub implements Service {
   readonly #deps: ChannelHubDeps;
   readonly #state: ChannelState;
   readonly #typing: TypingIndicators;
+  readonly #previews: ReplyPreviews;
   readonly #delivery: DeliveryWorker;
   /** Who may write where `access.dm` is `pairing`. */
   readonly pairing: PairingManager;
@@ -113,8 +116,11 @@ export class ChannelHub implements Service {
     this.#state = createChannelState(deps.storage);
     this.#typing = new TypingIndicators(deps);
     this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
+    const pacer = new AccountPacer(deps.clock);
+    this.#previews = new ReplyPreviews({ ...deps, pacer });
+    const settings = { ...defaultDeliverySettings, ...deps.delivery };
     this.#delivery = new DeliveryWorker(
-      { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
+      { ...deps, settings, pacer, previews: this.#previews },
       {
         ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
@@ -142,6 +148,7 @@ export class ChannelHub implements Service {
     this.#started = false;
     this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
     this.#typing.endAll();
+    await this.#previews.endAll();
     await this.pairing.stop();
     await this.#applying;
     // First the sends under way: they need their channels.
@@ -291,8 +298,10 @@ export class ChannelHub implements Service {
         ...this.#deps,
         logger,
         pairing: this.pairing,
+        previews: this.#previews,
         onSubmitted: ({ runId, scope, message }) => {
           if (typing) this.#typing.begin(runId, adapter, adapter.replyAddress(message));
+          if (this.#started) this.#previews.begin({ runId, scope, message }, { adapter, definition });
           void this.#watch(runId, scope);
         },
       },

@@ -1,0 +1,32 @@
+import type { ChannelAdapter, Chunk, PreviewContent } from '../channel-adapter.ts';
+import { closeMarkdown, openFence } from './close-markdown.ts';
+
+const stop = { label: 'Stop', command: '/stop' } as const;
+
+/** An unfinished text as one message with a button that stops it; `undefined`: nothing of it can be seen yet. */
+export function previewContent(adapter: ChannelAdapter, markdown: string): PreviewContent | undefined {
+  const { maxTextLength, buttons } = adapter.capabilities;
+  const chunk = lastChunk(adapter, markdown, maxTextLength);
+  if (chunk === undefined) return undefined;
+  return { markdown, chunk: buttons ? { ...chunk, actions: [stop] } : chunk };
+}
+
+/** The whole where it fits, else its end: that is what somebody watches grow. */
+function lastChunk(adapter: ChannelAdapter, markdown: string, limit: number): Chunk | undefined {
+  if (markdown.length <= limit) {
+    const chunks = adapter.render(closeMarkdown(markdown));
+    if (chunks.length <= 1) return chunks[0];
+  }
+  return adapter.render(closeMarkdown(endOf(markdown, Math.floor(limit * 0.7)))).at(-1);
+}
+
+function endOf(markdown: string, length: number): string {
+  const from = markdown.length - length;
+  const window = markdown.slice(from, from + Math.floor(length / 3));
+  const cut = [window.indexOf('\n'), window.indexOf(' ')].find((at) => at !== -1) ?? -1;
+  let start = from + cut + 1;
+  const code = markdown.charCodeAt(start);
+  if (code >= 0xdc00 && code <= 0xdfff) start += 1;
+  const fence = openFence(markdown.slice(0, start));
+  return `…\n${fence === undefined ? '' : `${fence}\n`}${markdown.slice(start)}`;
+}
