@@ -185,6 +185,14 @@ export class FakeDiscord {
     );
   }
 
+  /** Somebody deletes a message of the bot. */
+  userDeletes(id: string): void {
+    this.messages.splice(
+      this.messages.findIndex((one) => one.id === id),
+      1,
+    );
+  }
+
   /** Fifteen minutes are over: the tokens so far are worth nothing. */
   expireTokens(): void {
     this.#tokens.clear();
@@ -287,6 +295,8 @@ export class FakeDiscord {
         return { status: 204, body: undefined };
       case 'POST /channels/:id/messages':
         return this.#send(id, body);
+      case 'PATCH /channels/:id/messages/:id':
+        return this.#edit(parts[4] ?? '', body);
       case 'POST /interactions/:id/:token/callback':
         return this.#callback(id, parts[3] ?? '', body);
       case 'PATCH /webhooks/:id/:token/messages/@original':
@@ -341,9 +351,25 @@ export class FakeDiscord {
       }
       return answer;
     }
+    return this.#change(known.original, body);
+  }
+
+  #edit(id: string, body: Json): Answer {
+    const message = this.messages.find((one) => one.id === id);
+    if (message === undefined) return { status: 404, body: { message: 'Unknown Message', code: 10_008 } };
+    return this.#change(message, body);
+  }
+
+  #change(message: DiscordMessage, body: Json): Answer {
     const source = String(body['content']);
-    Object.assign(known.original, { source, text: readDiscordMarkdown(source) });
-    return ok({ id: known.original.id });
+    if (source.length > 2000) return { status: 400, body: { message: 'Invalid Form Body', code: 50_035 } };
+    Object.assign(message, {
+      source,
+      text: readDiscordMarkdown(source),
+      earlier: [...message.earlier, message.text],
+      ...(body['components'] === undefined ? {} : { buttons: buttonsOf(body['components']) }),
+    });
+    return ok({ id: message.id });
   }
 
   #followUp(token: string, body: Json): Answer {
@@ -370,6 +396,7 @@ export class FakeDiscord {
       nonce: body['nonce'] as string | undefined,
       body,
       buttons: buttonsOf(body['components']),
+      earlier: [],
     };
     this.messages.push(message);
     this.#look();

@@ -389,7 +389,8 @@ export class FakeTelegram {
     );
     if (message === undefined) return { status: 400, description: 'Bad Request: message to edit not found' };
     const isSame =
-      message.source === content.source && JSON.stringify(message.buttons) === JSON.stringify(content.buttons);
+      message.source === content.source &&
+      JSON.stringify(message.buttons) === JSON.stringify(content.buttons);
     if (isSame) return { status: 400, description: 'Bad Request: message is not modified' };
     Object.assign(message, content, { earlier: [...message.earlier, message.text] });
     return { result: { message_id: message.messageId } };

@@ -126,25 +126,31 @@ export class AnswerPreview {
       this.#showing = this.#show().finally(() => {
         this.#showing = undefined;
         const lifeMs = this.#live?.lifeMs;
-        if (this.#markdown() !== this.#shown) this.#schedule(0);
+        if (this.#news !== this.#shown) this.#schedule(0);
         else if (lifeMs !== undefined) this.#schedule(lifeMs * 0.7, { isRepetition: true });
       });
     });
     this.#timer = { cancel, isRepetition };
   }
 
-  #markdown(): string {
-    return this.#text.markdown({ tools: this.#run.tools && !this.#isReleased });
+  get #said(): { readonly text: string; readonly line: string } {
+    const { text, tools } = this.#text;
+    return { text, line: this.#run.tools && !this.#isReleased ? tools : '' };
+  }
+
+  get #news(): string {
+    const { text, line } = this.#said;
+    return `${text}\n${line}`.trim();
   }
 
   async #show(): Promise<void> {
     const { clock, pace, pacer } = this.#deps;
     // Others may have been shown something meanwhile.
     if (pace.waitMs(this.#place) > 0 || pacer.pauseLeft(this.#place.account) > 0) return;
-    const markdown = this.#markdown();
-    const content = markdown === '' ? undefined : previewContent(this.#run.adapter, markdown);
+    const news = this.#news;
+    const content = previewContent(this.#run.adapter, this.#said);
     if (content === undefined) {
-      this.#shown = markdown;
+      this.#shown = news;
       return;
     }
     const { perSecond } = this.#run.previews;
@@ -154,7 +160,7 @@ export class AnswerPreview {
     try {
       await (this.#live === undefined ? this.#begin(content, options) : this.#live.update(content, options));
       await this.#note();
-      this.#shown = markdown;
+      this.#shown = news;
       this.#failures = 0;
     } catch (error) {
       this.#failed(error);
@@ -230,7 +236,7 @@ export class AnswerPreview {
   /** Everything that was said, without a button. */
   async #showLastTime(options: { readonly signal: AbortSignal }): Promise<void> {
     if (this.#live?.messageId === undefined) return;
-    const content = previewContent(this.#run.adapter, this.#markdown());
+    const content = previewContent(this.#run.adapter, this.#said);
     if (content === undefined) return;
     const { actions: _none, ...chunk } = content.chunk;
     await this.#live.update({ ...content, chunk }, options);

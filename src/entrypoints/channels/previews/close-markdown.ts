@@ -7,18 +7,23 @@ export function openFence(markdown: string): string | undefined {
     const mark = fence.exec(line)?.[1];
     if (mark === undefined) continue;
     if (open === undefined) open = line.trim();
-    else if (mark[0] === open[0] && line.trim() === mark && mark.length >= (fence.exec(open)?.[1] ?? '').length)
+    else if (
+      mark[0] === open[0] &&
+      line.trim() === mark &&
+      mark.length >= (fence.exec(open)?.[1] ?? '').length
+    )
       open = undefined;
   }
   return open;
 }
 
 /**
- * A text that breaks off anywhere, with what its last line has left open closed or taken away: emphasis, code, a link, a
- * row of a table. A code block may stay open: it reaches to the end of the text.
+ * A text that breaks off anywhere, with what it has left open closed or taken away: a code block, emphasis, code, a
+ * link, a row of a table.
  */
 export function closeMarkdown(markdown: string): string {
-  if (openFence(markdown) !== undefined) return markdown;
+  const mark = fence.exec(openFence(markdown) ?? '')?.[1];
+  if (mark !== undefined) return `${markdown}\n${mark}`;
   const start = markdown.lastIndexOf('\n') + 1;
   return markdown.slice(0, start) + closeLine(markdown.slice(start));
 }
@@ -27,7 +32,9 @@ function closeLine(line: string): string {
   let closed = line
     // Marks at the very end may be half of one, and open nothing yet.
     .replace(/(^|\s)[*_~`]+$/, '$1')
-    .replace(/!?\[([^\][]*)(?:\]\([^()\s]*)?$/, '$1');
+    .replace(/!?\[([^\][]*)(?:\]\([^()\s]*)?$/, '$1')
+    // The address of a link may follow; a mark of a source is shorter.
+    .replace(/!?\[([^\][]{3,})\]$/, '$1');
   if (count(closed, /`/g) % 2 === 1) closed += '`';
   else
     for (const mark of ['**', '~~'])

@@ -1,23 +1,37 @@
 import type { ChannelAdapter, Chunk, PreviewContent } from '../channel-adapter.ts';
 import { closeMarkdown, openFence } from './close-markdown.ts';
 
+/** Parts of a message's length that its end is tried with: markup makes a text longer. */
+const shares = [0.7, 0.4, 0.2];
 const stop = { label: 'Stop', command: '/stop' } as const;
 
-/** An unfinished text as one message with a button that stops it; `undefined`: nothing of it can be seen yet. */
-export function previewContent(adapter: ChannelAdapter, markdown: string): PreviewContent | undefined {
+/**
+ * An unfinished text as one message, with a line below it and a button that stops it; `undefined`: nothing of it can be
+ * seen yet.
+ */
+export function previewContent(
+  adapter: ChannelAdapter,
+  said: { readonly text: string; readonly line: string },
+): PreviewContent | undefined {
   const { maxTextLength, buttons } = adapter.capabilities;
-  const chunk = lastChunk(adapter, markdown, maxTextLength);
+  const { text, line } = said;
+  const shown = [closeMarkdown(text), line].filter((part) => part !== '').join('\n\n');
+  const chunk = lastChunk(adapter, shown, maxTextLength);
   if (chunk === undefined) return undefined;
-  return { markdown, chunk: buttons ? { ...chunk, actions: [stop] } : chunk };
+  return { markdown: text, chunk: buttons ? { ...chunk, actions: [stop] } : chunk };
 }
 
 /** The whole where it fits, else its end: that is what somebody watches grow. */
 function lastChunk(adapter: ChannelAdapter, markdown: string, limit: number): Chunk | undefined {
   if (markdown.length <= limit) {
-    const chunks = adapter.render(closeMarkdown(markdown));
+    const chunks = adapter.render(markdown);
     if (chunks.length <= 1) return chunks[0];
   }
-  return adapter.render(closeMarkdown(endOf(markdown, Math.floor(limit * 0.7)))).at(-1);
+  for (const share of shares) {
+    const chunks = adapter.render(endOf(markdown, Math.floor(limit * share)));
+    if (chunks.length === 1 || share === shares.at(-1)) return chunks.at(-1);
+  }
+  return undefined;
 }
 
 function endOf(markdown: string, length: number): string {

@@ -30,12 +30,15 @@ export class PreviewText {
     }
   }
 
-  /** As Markdown; empty as long as there is nothing to show. */
-  markdown(options: { readonly tools: boolean }): string {
-    const text = this.#text.trim();
-    if (!options.tools || this.#tools.size === 0) return text;
+  /** As Markdown; empty as long as nothing was said. */
+  get text(): string {
+    return this.#text.trim();
+  }
+
+  /** Names the tools in use; empty where none is. */
+  get tools(): string {
+    if (this.#tools.size === 0) return '';
     const names = [...new Set(this.#tools.values())].map((name) => `\`${name.replaceAll('`', '')}\``);
-    const line = `… using ${names.join(', ')}`;
-    return text === '' ? line : `${text}\n\n${line}`;
+    return `… using ${names.join(', ')}`;
   }
 }

@@ -36,7 +36,10 @@ export async function sendInPlace(
       // What may have happened may happen again: it is the same text.
       if (error.verdict === 'ambiguous') throw new SendError('retry', error.message);
       if (error.verdict !== 'permanent') throw error;
-      deps.logger.warn({ outboxId, reason: error.message }, 'a preview cannot be changed: a new message is sent');
+      deps.logger.warn(
+        { outboxId, reason: error.message },
+        'a preview cannot be changed: a new message is sent',
+      );
     }
   }
   return adapter.sendChunk(address, chunk, { signal, key });

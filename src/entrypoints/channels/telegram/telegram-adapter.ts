@@ -14,7 +14,13 @@ import type {
 } from '../channel-adapter.ts';
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
-import { allowedUpdates, generalTopic, parseTelegramUpdate, pressIdOf, type BotIdentity } from './parse-update.ts';
+import {
+  allowedUpdates,
+  generalTopic,
+  parseTelegramUpdate,
+  pressIdOf,
+  type BotIdentity,
+} from './parse-update.ts';
 import { isFatal, pollTelegram } from './poller.ts';
 import { renderTelegramHtml } from './render-html.ts';
 import { ChunkSender } from './chunk-sender.ts';

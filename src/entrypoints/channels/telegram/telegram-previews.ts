@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../../base/index.ts';
 import type { ReplyAddress } from '../../../protocol/index.ts';
-import type { AnswerPreviews, Chunk, LivePreview, PreviewContent, PreviewTarget } from '../channel-adapter.ts';
+import type {
+  AnswerPreviews,
+  Chunk,
+  LivePreview,
+  PreviewContent,
+  PreviewTarget,
+} from '../channel-adapter.ts';
 import { SendError } from '../send-error.ts';
 import { callAsSend } from './call-as-send.ts';
 import type { ChunkSender } from './chunk-sender.ts';
