@@ -182,24 +182,30 @@ describe('answers that are written in a group of Telegram', () => {
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual(['Here it is.']);
   });
 
-  it('are one message also when the process is stopped between preview and answer', async () => {
-    const answer = answerSlowly(ground);
-    const hub = await startPunctualHub(ground, [ground.define(group)]);
-    ground.telegram.userSays({ chatId: -5, userId: 7, text: 'go' });
-    await answer.begun;
-    answer.say('It seems that');
-    const [message] = await ground.telegram.waitForMessages(1);
-    await hub.stop();
-    answer.finish('Here it is.');
-    await expect
-      .poll(async () => (await ground.storage.db.selectFrom('outbox').select('id').execute()).length)
-      .toBe(1);
-    await startPunctualHub(ground, [ground.define(group)]);
-    await untilSettled();
-    expect(ground.telegram.messages).toEqual([
-      expect.objectContaining({ text: 'Here it is.', messageId: message?.messageId }),
-    ]);
-  });
+  it.each(['stopped', 'killed'])(
+    'are one message also when the process is %s before the answer',
+    async (how) => {
+      const answer = answerSlowly(ground);
+      const hub = await startPunctualHub(ground, [ground.define(group)]);
+      ground.telegram.userSays({ chatId: -5, userId: 7, text: 'go' });
+      await answer.begun;
+      answer.say('It seems that');
+      const [message] = await ground.telegram.waitForMessages(1);
+      await hub.stop();
+      // As a process leaves it that was killed: nobody says that the preview has ended.
+      if (how === 'killed')
+        await ground.storage.db.updateTable('answer_previews').set({ ended_at: null }).execute();
+      answer.finish('Here it is.');
+      await expect
+        .poll(async () => (await ground.storage.db.selectFrom('outbox').select('id').execute()).length)
+        .toBe(1);
+      await startPunctualHub(ground, [ground.define(group)]);
+      await untilSettled();
+      expect(ground.telegram.messages).toEqual([
+        expect.objectContaining({ text: 'Here it is.', messageId: message?.messageId }),
+      ]);
+    },
+  );
 
   it('edit again after an edit whose confirmation was lost', async () => {
     const answer = answerSlowly(ground);
