@@ -3,6 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
 import { discordCallName } from './discord-call-name.ts';
+import {
+  buttonsOf,
+  readJson,
+  reply,
+  ok,
+  type DiscordAnswer as Answer,
+  type DiscordCall as Call,
+} from './discord-wire.ts';
 import { readDiscordMarkdown } from './discord-markdown.ts';
 import type {
   DiscordFault,
@@ -11,18 +19,6 @@ import type {
   SignedCall,
   UnreadJson as Json,
 } from './discord-types.ts';
-
-interface Call {
-  /** Such as `POST /channels/:id/messages`. */
-  readonly name: string;
-  readonly path: string;
-  readonly body: Json;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
 
 const deferred = 5;
 const ephemeralFlag = 64;
@@ -402,26 +398,4 @@ export class FakeDiscord {
     this.#look();
     return ok({ id: message.id, channel_id: channelId });
   }
-}
-
-function ok(body: unknown): Answer {
-  return { status: 200, body };
-}
-
-function buttonsOf(components: unknown): DiscordMessage['buttons'] {
-  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
-  return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
-}
-
-async function readJson(request: IncomingMessage): Promise<Json> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Json);
-}
-
-function reply(response: ServerResponse, answer: Answer, headers: Record<string, string> = {}): void {
-  if (response.destroyed) return;
-  response.writeHead(answer.status, { 'content-type': 'application/json', ...headers });
-  response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
 }

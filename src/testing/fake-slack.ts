@@ -7,6 +7,7 @@ import {
   slackMessageEvents,
   type SlackUserMessage,
 } from './slack-payloads.ts';
+import { streamSlackPost, updateSlackPost, type SlackAnswer as Answer } from './slack-changes.ts';
 import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -339,11 +340,13 @@ export class FakeSlack {
       case 'chat.postMessage':
         return this.#post(parameters);
       case 'chat.update':
-        return this.#update(parameters);
+        return updateSlackPost(this.messages, parameters);
       case 'chat.startStream':
       case 'chat.appendStream':
       case 'chat.stopStream':
-        return this.hasStreams ? this.#stream(method, parameters) : { error: 'feature_not_enabled' };
+        return this.hasStreams
+          ? streamSlackPost(method, parameters, { messages: this.messages, nextTs: () => this.nextTs() })
+          : { error: 'feature_not_enabled' };
       case 'assistant.threads.setStatus':
         return { result: {} };
       default:
@@ -351,52 +354,9 @@ export class FakeSlack {
     }
   }
 
-  #update(parameters: Call['parameters']): Answer {
-    const message = this.#find(parameters);
-    if (message === undefined) return { error: 'message_not_found' };
-    if (message.isStreaming) return { error: 'streaming_state_conflict' };
-    const post = readSlackPost(parameters);
-    if ('error' in post) return post;
-    const { text, source, buttons } = post;
-    Object.assign(message, { text, source, buttons, earlier: [...message.earlier, message.text] });
-    return { result: { channel: message.channel, ts: message.ts } };
-  }
-
-  #stream(method: string, parameters: Call['parameters']): Answer {
-    const text = typeof parameters['markdown_text'] === 'string' ? parameters['markdown_text'] : '';
-    if (text.length > 12_000) return { error: 'msg_too_long' };
-    if (method === 'chat.startStream') {
-      const channel = String(parameters['channel']);
-      if (parameters['thread_ts'] === undefined) return { error: 'invalid_thread_ts' };
-      const isAddressed = parameters['recipient_user_id'] !== undefined;
-      if (!channel.startsWith('D') && !(isAddressed && parameters['recipient_team_id'] !== undefined))
-        return { error: 'missing_recipient_team_id' };
-      const post = readSlackPost({ ...parameters, text: text === '' ? ' ' : text });
-      if ('error' in post) return post;
-      const message = { ts: this.nextTs(), ...post, text, source: text, isStreaming: true };
-      this.messages.push(message);
-      return { result: { channel, ts: message.ts } };
-    }
-    const message = this.#find(parameters);
-    if (message === undefined) return { error: 'message_not_found' };
-    if (!message.isStreaming) return { error: 'message_not_in_streaming_state' };
-    if (method === 'chat.appendStream' && text === '') return { error: 'no_text' };
-    const source = message.source + text;
-    if (source.length > 40_000) return { error: 'msg_too_long' };
-    const earlier = text === '' ? message.earlier : [...message.earlier, message.text];
-    Object.assign(message, { source, text: source, earlier, isStreaming: method === 'chat.appendStream' });
-    return { result: { channel: message.channel, ts: message.ts } };
-  }
-
   /** Slack ends every stream, as it does after some minutes. */
   endStreams(): void {
     for (const message of this.messages) Object.assign(message, { isStreaming: false });
-  }
-
-  #find(parameters: Call['parameters']): SentSlackMessage | undefined {
-    return this.messages.find(
-      ({ ts, channel }) => ts === parameters['ts'] && channel === parameters['channel'],
-    );
   }
 
   #post(parameters: Call['parameters']): Answer {
@@ -412,10 +372,6 @@ export class FakeSlack {
     return { result: { channel: message.channel, ts: message.ts } };
   }
 }
-
-type Answer =
-  | { readonly result: object }
-  | { readonly error: string; readonly status?: number; readonly retryAfter?: number };
 
 async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const parts: Buffer[] = [];

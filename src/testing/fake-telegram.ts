@@ -1,24 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readTelegramContent, type TelegramContent } from './telegram-content.ts';
+import { TelegramChats, type SentMessage, type ShownDraft } from './telegram-chats.ts';
+import { readParameters, replyTo, type TelegramAnswer, type TelegramParameters } from './telegram-wire.ts';
 
-/** A message that the bot has sent, as it stands there now. */
-export interface SentMessage extends TelegramContent {
-  readonly messageId: number;
-  readonly chatId: string;
-  readonly threadId: number | undefined;
-  readonly replyTo: number | undefined;
-  /** What it said before, oldest first. */
-  readonly earlier: readonly string[];
-}
-
-/** An unfinished text that the bot has shown in a private chat. */
-export interface ShownDraft extends TelegramContent {
-  readonly chatId: string;
-  readonly draftId: number;
-  readonly threadId: number | undefined;
-  readonly canStop: boolean;
-}
+export type { SentMessage, ShownDraft } from './telegram-chats.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
 export type TelegramFault =
@@ -40,17 +25,8 @@ export interface UserMessage {
 
 interface Call {
   readonly method: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly parameters: TelegramParameters;
 }
-
-type Answer =
-  | { readonly result: unknown }
-  | {
-      readonly status: number;
-      readonly description: string;
-      readonly retryAfter?: number;
-      readonly migratedTo?: number;
-    };
 
 const webhookRetryMs = 50;
 const newMethods = ['sendMessageDraft', 'sendRichMessage', 'sendRichMessageDraft'];
@@ -61,21 +37,16 @@ export class FakeTelegram {
   readonly botId: string;
   readonly username: string;
   readonly calls: Call[] = [];
-  readonly messages: SentMessage[] = [];
-  /** Every state of every draft. */
-  readonly drafts: ShownDraft[] = [];
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   readonly #server: Server;
+  readonly #chats = new TelegramChats();
   #updates: Readonly<Record<string, unknown>>[] = [];
   #all: Readonly<Record<string, unknown>>[] = [];
   #nextUpdate = 1000;
-  #nextMessage = 1;
   readonly #faults = new Map<string, TelegramFault[]>();
-  readonly #blocked = new Set<string>();
-  readonly #migrated = new Map<string, number>();
   readonly #missing: ReadonlySet<string>;
   #allowed: readonly string[] | undefined;
-  #poll: ((answer: Answer | undefined) => void) | undefined;
+  #poll: ((answer: TelegramAnswer | undefined) => void) | undefined;
   readonly #watchers = new Set<() => void>();
   #webhookTimer: NodeJS.Timeout | undefined;
   #posting = false;
@@ -103,6 +74,16 @@ export class FakeTelegram {
     return fake;
   }
 
+  /** Messages as they stand there now. */
+  get messages(): SentMessage[] {
+    return this.#chats.messages;
+  }
+
+  /** Every state of every draft. */
+  get drafts(): readonly ShownDraft[] {
+    return this.#chats.drafts;
+  }
+
   /** Address for `spec.apiBase`. */
   get apiBase(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
@@ -122,7 +103,7 @@ export class FakeTelegram {
     const userId = message.userId ?? message.chatId;
     return this.sendUpdate({
       message: {
-        message_id: this.#nextMessage++,
+        message_id: this.#chats.nextMessageId(),
         date: 1_767_225_600,
         chat: {
           id: message.chatId,
@@ -176,7 +157,7 @@ export class FakeTelegram {
 
   /** A group becomes a supergroup: from now on its old id is refused. */
   migrate(chatId: number, newChatId: number): void {
-    this.#migrated.set(String(chatId), newChatId);
+    this.#chats.migrated.set(String(chatId), newChatId);
   }
 
   /** Any update; `update_id` is added. Kinds that the bot has not asked for do not reach it. */
@@ -211,7 +192,7 @@ export class FakeTelegram {
 
   /** The person behind a chat has blocked the bot. */
   block(chatId: number): void {
-    this.#blocked.add(String(chatId));
+    this.#chats.blocked.add(String(chatId));
   }
 
   callsOf(method: string): readonly Call[] {
@@ -263,28 +244,32 @@ export class FakeTelegram {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('/');
     const method = path[2] ?? '';
-    const parameters = await readJson(request);
+    const parameters = await readParameters(request);
     if (path[1] !== `bot${this.token}`) {
-      reply(response, { status: 401, description: 'Unauthorized' });
+      replyTo(response, { status: 401, description: 'Unauthorized' });
       return;
     }
     this.calls.push({ method, parameters });
     const fault = this.#faults.get(method)?.shift();
     if (fault?.kind === 'cut-before') request.socket.destroy();
-    else if (fault?.kind === 'error') reply(response, fault);
+    else if (fault?.kind === 'error') replyTo(response, fault);
     else if (fault?.kind === 'rate-limit') {
       const description = `Too Many Requests: retry after ${fault.retryAfterSeconds}`;
-      reply(response, { status: 429, description, retryAfter: fault.retryAfterSeconds });
+      replyTo(response, { status: 429, description, retryAfter: fault.retryAfterSeconds });
     } else {
       if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
       const answer = await this.#answer(method, parameters, request);
       if (fault?.kind === 'cut-after') request.socket.destroy();
-      else reply(response, answer);
+      else replyTo(response, answer);
     }
     for (const look of this.#watchers) look();
   }
 
-  async #answer(method: string, parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
+  async #answer(
+    method: string,
+    parameters: TelegramParameters,
+    request: IncomingMessage,
+  ): Promise<TelegramAnswer> {
     if (this.#missing.has(method)) return { status: 404, description: 'Not Found' };
     switch (method) {
       case 'getMe':
@@ -306,22 +291,22 @@ export class FakeTelegram {
         return { result: true };
       case 'sendMessage':
       case 'sendRichMessage':
-        return this.#sendMessage(parameters);
+        return this.#chats.send(parameters);
       case 'editMessageText':
-        return this.#editMessage(parameters);
+        return this.#chats.edit(parameters);
       case 'sendMessageDraft':
       case 'sendRichMessageDraft':
-        return this.#showDraft(parameters);
+        return this.#chats.showDraft(parameters);
       case 'sendChatAction':
       case 'answerCallbackQuery':
       case 'setMyCommands':
-        return this.#refusal(parameters) ?? { result: true };
+        return this.#chats.refusal(parameters) ?? { result: true };
       default:
         return { status: 404, description: 'Not Found' };
     }
   }
 
-  async #getUpdates(parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
+  async #getUpdates(parameters: TelegramParameters, request: IncomingMessage): Promise<TelegramAnswer> {
     if (this.webhook !== undefined) {
       return { status: 409, description: "Conflict: can't use getUpdates method while webhook is active" };
     }
@@ -342,9 +327,9 @@ export class FakeTelegram {
   }
 
   /** Holds a poll until an update comes, time is up, the caller goes away or another poll takes its place. */
-  #nextPollEnd(timeoutMs: number, request: IncomingMessage): Promise<Answer | undefined> {
+  #nextPollEnd(timeoutMs: number, request: IncomingMessage): Promise<TelegramAnswer | undefined> {
     return new Promise((resolve) => {
-      const end = (answer: Answer | undefined): void => {
+      const end = (answer: TelegramAnswer | undefined): void => {
         clearTimeout(timer);
         request.socket.off('close', onClose);
         if (this.#poll === end) this.#poll = undefined;
@@ -355,70 +340,6 @@ export class FakeTelegram {
       request.socket.once('close', onClose);
       this.#poll = end;
     });
-  }
-
-  #sendMessage(parameters: Call['parameters']): Answer {
-    const refusal = this.#refusal(parameters);
-    if (refusal !== undefined) return refusal;
-    const content = readTelegramContent(parameters);
-    if ('status' in content) return content;
-    const threadId = parameters['message_thread_id'] as number | undefined;
-    if (threadId === 1) return { status: 400, description: 'Bad Request: message thread not found' };
-    const reply = parameters['reply_parameters'] as { message_id?: number } | undefined;
-    const message: SentMessage = {
-      messageId: this.#nextMessage++,
-      chatId: String(parameters['chat_id']),
-      ...content,
-      threadId,
-      replyTo: reply?.message_id,
-      earlier: [],
-    };
-    this.messages.push(message);
-    return {
-      result: { message_id: message.messageId, chat: { id: parameters['chat_id'] }, date: 1_767_225_600 },
-    };
-  }
-
-  #editMessage(parameters: Call['parameters']): Answer {
-    const refusal = this.#refusal(parameters);
-    if (refusal !== undefined) return refusal;
-    const content = readTelegramContent(parameters);
-    if ('status' in content) return content;
-    const message = this.messages.find(
-      (one) => one.messageId === parameters['message_id'] && one.chatId === String(parameters['chat_id']),
-    );
-    if (message === undefined) return { status: 400, description: 'Bad Request: message to edit not found' };
-    const isSame =
-      message.source === content.source &&
-      JSON.stringify(message.buttons) === JSON.stringify(content.buttons);
-    if (isSame) return { status: 400, description: 'Bad Request: message is not modified' };
-    Object.assign(message, content, { earlier: [...message.earlier, message.text] });
-    return { result: { message_id: message.messageId } };
-  }
-
-  #showDraft(parameters: Call['parameters']): Answer {
-    const refusal = this.#refusal(parameters);
-    if (refusal !== undefined) return refusal;
-    const content = readTelegramContent(parameters, { mayBeEmpty: true });
-    if ('status' in content) return content;
-    const draftId = Number(parameters['draft_id'] ?? 0);
-    const chatId = String(parameters['chat_id']);
-    if (draftId === 0 || chatId.startsWith('-'))
-      return { status: 400, description: 'Bad Request: TEXTDRAFT_PEER_INVALID' };
-    const threadId = parameters['message_thread_id'] as number | undefined;
-    this.drafts.push({ ...content, chatId, draftId, threadId, canStop: parameters['can_stop'] === true });
-    return { result: true };
-  }
-
-  #refusal(parameters: Call['parameters']): Answer | undefined {
-    const chatId = String(parameters['chat_id']);
-    const migratedTo = this.#migrated.get(chatId);
-    if (migratedTo !== undefined) {
-      const description = 'Bad Request: group chat was upgraded to a supergroup chat';
-      return { status: 400, description, migratedTo };
-    }
-    if (!this.#blocked.has(chatId)) return undefined;
-    return { status: 403, description: 'Forbidden: bot was blocked by the user' };
   }
 
   /** Posts waiting updates to the webhook, in order; one that is not answered with 2xx is posted again. */
@@ -451,31 +372,4 @@ export class FakeTelegram {
       this.#posting = false;
     }
   }
-}
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
-}
-
-function reply(response: ServerResponse, answer: Answer): void {
-  if (response.destroyed) return;
-  const body =
-    'result' in answer
-      ? { ok: true, result: answer.result }
-      : {
-          ok: false,
-          error_code: answer.status,
-          description: answer.description,
-          ...parametersOf(answer),
-        };
-  response.writeHead('result' in answer ? 200 : answer.status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
-}
-
-function parametersOf({ retryAfter, migratedTo }: { retryAfter?: number; migratedTo?: number }): object {
-  if (migratedTo !== undefined) return { parameters: { migrate_to_chat_id: migratedTo } };
-  return retryAfter === undefined ? {} : { parameters: { retry_after: retryAfter } };
 }

@@ -100,7 +100,7 @@ function prepare({
   const follow = (more: { readonly isDm?: boolean; readonly tools?: boolean } = {}) => {
     const events = new Events();
     const preview = new AnswerPreview(
-      { runs: events as never, store, pace, pacer, clock, logger: silentLogger },
+      { runs: events, store, pace, pacer, clock, logger: silentLogger },
       {
         runId: 'run_1',
         scope: { tenant: 'default', principal: 'p', scopes: [] },
@@ -304,7 +304,7 @@ describe('the preview of an answer', () => {
       kind: 'approval',
       title: 't',
       deadlineAt: null,
-    } as RunEvent);
+    });
     await over;
     expect(shown.at(-1)).toBe('I will delete it.');
     expect(noted).toContain('released');

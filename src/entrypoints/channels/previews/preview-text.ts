@@ -10,24 +10,17 @@ export class PreviewText {
 
   /** Takes in an event; true when there is something new to show. */
   take(event: RunEvent): boolean {
-    switch (event.type) {
-      case 'step-start':
-        this.#isStale ||= event.step === this.#step;
-        return false;
-      case 'text-delta':
-        if (event.step !== this.#step || this.#isStale) this.#text = '';
-        this.#step = event.step;
-        this.#isStale = false;
-        this.#text += event.text;
-        return true;
-      case 'tool-call':
-        this.#tools.set(event.call.id, event.call.name);
-        return true;
-      case 'tool-result':
-        return this.#tools.delete(event.callId);
-      default:
-        return false;
+    const { type } = event;
+    if (type === 'tool-result') return this.#tools.delete(event.callId);
+    if (type === 'tool-call') this.#tools.set(event.call.id, event.call.name);
+    else if (type === 'step-start') this.#isStale ||= event.step === this.#step;
+    else if (type === 'text-delta') {
+      if (event.step !== this.#step || this.#isStale) this.#text = '';
+      this.#step = event.step;
+      this.#isStale = false;
+      this.#text += event.text;
     }
+    return type === 'tool-call' || type === 'text-delta';
   }
 
   /** As Markdown; empty as long as nothing was said. */
