@@ -183,13 +183,11 @@ export class FakeDiscord {
 
   /** Somebody deletes a message of the bot. */
   userDeletes(id: string): void {
-    this.messages.splice(
-      this.messages.findIndex((one) => one.id === id),
-      1,
-    );
+    const at = this.messages.findIndex((one) => one.id === id);
+    this.messages.splice(at, 1);
   }
 
-  /** Fifteen minutes are over: the tokens so far are worth nothing. */
+  /** Fifteen minutes are over. */
   expireTokens(): void {
     this.#tokens.clear();
   }
