@@ -41,6 +41,8 @@ export interface Message {
   /** True when another bot wrote it. */
   readonly from_bot?: boolean;
   readonly attachments: readonly Attachment[];
+  /** The same for messages that the platform shows as one, such as the pictures of an album. */
+  readonly album_id?: string;
   /** Unique per platform event; a second one with this key is the same event. */
   readonly dedupe_key: string;
   /** The platform's own payload under `raw`. */

@@ -18,6 +18,8 @@ export interface DiscordMessage {
   readonly nonce: string | undefined;
   readonly body: UnreadJson;
   buttons: readonly { readonly text: string; readonly data: string }[];
+  /** What it said before, oldest first. */
+  earlier: readonly string[];
 }
 
 /** What goes wrong with the next calls. `cut-*`: the connection breaks before or after the call took effect. */

@@ -6,6 +6,13 @@ import { readJsonBody } from './read-json-body.ts';
 import { WatchList } from './watch-list.ts';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
 import { discordCallName } from './discord-call-name.ts';
+import {
+  buttonsOf,
+  reply,
+  ok,
+  type DiscordAnswer as Answer,
+  type DiscordCall as Call,
+} from './discord-wire.ts';
 import { readDiscordMarkdown } from './discord-markdown.ts';
 import type {
   DiscordFault,
@@ -14,19 +21,6 @@ import type {
   SignedCall,
   UnreadJson as Json,
 } from './discord-types.ts';
-
-interface Call {
-  /** Such as `POST /channels/:id/messages`. */
-  readonly name: string;
-  readonly path: string;
-  readonly body: Json;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 const deferred = 5;
 const ephemeralFlag = 64;
@@ -185,7 +179,13 @@ export class FakeDiscord {
     );
   }
 
-  /** Fifteen minutes are over: the tokens so far are worth nothing. */
+  /** Somebody deletes a message of the bot. */
+  userDeletes(id: string): void {
+    const at = this.messages.findIndex((one) => one.id === id);
+    this.messages.splice(at, 1);
+  }
+
+  /** Fifteen minutes are over. */
   expireTokens(): void {
     this.#tokens.clear();
   }
@@ -256,6 +256,8 @@ export class FakeDiscord {
         return { status: 204, body: undefined };
       case 'POST /channels/:id/messages':
         return this.#send(id, body);
+      case 'PATCH /channels/:id/messages/:id':
+        return this.#edit(parts[4] ?? '', body);
       case 'POST /interactions/:id/:token/callback':
         return this.#callback(id, parts[3] ?? '', body);
       case 'PATCH /webhooks/:id/:token/messages/@original':
@@ -311,9 +313,25 @@ export class FakeDiscord {
       }
       return answer;
     }
+    return this.#change(known.original, body);
+  }
+
+  #edit(id: string, body: Json): Answer {
+    const message = this.messages.find((one) => one.id === id);
+    if (message === undefined) return { status: 404, body: { message: 'Unknown Message', code: 10_008 } };
+    return this.#change(message, body);
+  }
+
+  #change(message: DiscordMessage, body: Json): Answer {
     const source = String(body['content']);
-    Object.assign(known.original, { source, text: readDiscordMarkdown(source) });
-    return ok({ id: known.original.id });
+    if (source.length > 2000) return { status: 400, body: { message: 'Invalid Form Body', code: 50_035 } };
+    Object.assign(message, {
+      source,
+      text: readDiscordMarkdown(source),
+      earlier: [...message.earlier, message.text],
+      ...(body['components'] === undefined ? {} : { buttons: buttonsOf(body['components']) }),
+    });
+    return ok({ id: message.id });
   }
 
   #followUp(token: string, body: Json): Answer {
@@ -340,20 +358,12 @@ export class FakeDiscord {
       nonce: body['nonce'] as string | undefined,
       body,
       buttons: buttonsOf(body['components']),
+      earlier: [],
     };
     this.messages.push(message);
     this.watch.look();
     return ok({ id: message.id, channel_id: channelId });
   }
-}
-
-function ok(body: unknown): Answer {
-  return { status: 200, body };
-}
-
-function buttonsOf(components: unknown): DiscordMessage['buttons'] {
-  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
-  return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
 }
 
 function refusalOf(fault: Extract<DiscordFault, { kind: 'error' | 'rate-limit' }>): Answer {
@@ -364,10 +374,4 @@ function refusalOf(fault: Extract<DiscordFault, { kind: 'error' | 'rate-limit' }
   const { retryAfterSeconds, global = false } = fault;
   const told = { message: 'You are being rate limited.', retry_after: retryAfterSeconds, global };
   return { status: 429, body: told, headers: { 'retry-after': String(retryAfterSeconds) } };
-}
-
-function reply(response: ServerResponse, answer: Answer): void {
-  if (response.destroyed) return;
-  response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
-  response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
 }

@@ -10,6 +10,7 @@ import {
   slackMessageEvents,
   type SlackUserMessage,
 } from './slack-payloads.ts';
+import { streamSlackPost, updateSlackPost, type SlackAnswer as Answer } from './slack-changes.ts';
 import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -56,6 +57,8 @@ export class FakeSlack {
   ackTimeoutMs = 3000;
   /** Whether a message with a `client_msg_id` that is known is posted once. */
   knowsMessageIds = true;
+  /** Whether the app may stream messages. */
+  hasStreams = true;
   readonly faults = new FaultList<SlackFault>();
   /** Tells of each call and each change. */
   readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
@@ -308,11 +311,24 @@ export class FakeSlack {
         return { result: { url: `ws://${this.#host}/link?ticket=${this.#next++}` } };
       case 'chat.postMessage':
         return this.#post(parameters);
+      case 'chat.update':
+        return updateSlackPost(this.messages, parameters);
+      case 'chat.startStream':
+      case 'chat.appendStream':
+      case 'chat.stopStream':
+        return this.hasStreams
+          ? streamSlackPost(method, parameters, { messages: this.messages, nextTs: () => this.nextTs() })
+          : { error: 'feature_not_enabled' };
       case 'assistant.threads.setStatus':
         return { result: {} };
       default:
         return { error: 'unknown_method' };
     }
+  }
+
+  /** Slack ends every stream, as it does after some minutes. */
+  endStreams(): void {
+    for (const message of this.messages) Object.assign(message, { isStreaming: false });
   }
 
   #post(parameters: Call['parameters']): Answer {
@@ -328,10 +344,6 @@ export class FakeSlack {
     return { result: { channel: message.channel, ts: message.ts } };
   }
 }
-
-type Answer =
-  | { readonly result: object }
-  | { readonly error: string; readonly status?: number; readonly retryAfter?: number };
 
 function reply(response: ServerResponse, answer: Answer): void {
   if (response.destroyed) return;

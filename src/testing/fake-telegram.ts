@@ -2,23 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
 import { FaultList, type CommonFault } from './fault-list.ts';
 import { readJsonBody } from './read-json-body.ts';
+import { TelegramChats, type SentMessage, type ShownDraft } from './telegram-chats.ts';
+import { replyTo, type TelegramAnswer, type TelegramParameters } from './telegram-wire.ts';
 import { WatchList } from './watch-list.ts';
-import { readTelegramHtml } from './telegram-html.ts';
 
-/** A message that the bot has sent. */
-export interface SentMessage {
-  readonly messageId: number;
-  readonly chatId: string;
-  /** What a person sees, markup taken away. */
-  readonly text: string;
-  /** What the bot sent. */
-  readonly source: string;
-  readonly parseMode: string | undefined;
-  readonly threadId: number | undefined;
-  readonly replyTo: number | undefined;
-  /** What can be pressed below it. */
-  readonly buttons: readonly { readonly text: string; readonly data: string }[];
-}
+export type { SentMessage, ShownDraft } from './telegram-chats.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
 export type TelegramFault =
@@ -37,14 +25,11 @@ export interface UserMessage {
 
 interface Call {
   readonly method: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly parameters: TelegramParameters;
 }
 
-type Answer =
-  | { readonly result: unknown }
-  | { readonly status: number; readonly description: string; readonly retryAfter?: number };
-
 const webhookRetryMs = 50;
+const newMethods = ['sendMessageDraft', 'sendRichMessage', 'sendRichMessageDraft'];
 
 /** A Bot API on loopback for one bot: give `apiBase` and `token` to a channel, let users write, read what the bot sent. */
 export class FakeTelegram {
@@ -52,22 +37,28 @@ export class FakeTelegram {
   readonly botId: string;
   readonly username: string;
   readonly calls: Call[] = [];
-  readonly messages: SentMessage[] = [];
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   readonly faults = new FaultList<TelegramFault>();
   /** Tells of each call and each change. */
   readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
   readonly #listener: FakeListener;
+  readonly #chats = new TelegramChats();
   #updates: Readonly<Record<string, unknown>>[] = [];
   #all: Readonly<Record<string, unknown>>[] = [];
   #nextUpdate = 1000;
-  #nextMessage = 1;
-  readonly #blocked = new Set<string>();
-  #poll: ((answer: Answer | undefined) => void) | undefined;
+  readonly #missing: ReadonlySet<string>;
+  #allowed: readonly string[] | undefined;
+  #poll: ((answer: TelegramAnswer | undefined) => void) | undefined;
   #webhookTimer: NodeJS.Timeout | undefined;
   #posting = false;
 
-  private constructor(options: { token: string; username: string; listener: FakeListener }) {
+  private constructor(options: {
+    token: string;
+    username: string;
+    listener: FakeListener;
+    missing: readonly string[];
+  }) {
+    this.#missing = new Set(options.missing);
     this.token = options.token;
     this.username = options.username;
     this.botId = options.token.split(':')[0] ?? '';
@@ -75,15 +66,26 @@ export class FakeTelegram {
     this.#listener.server.on('request', (request, response) => void this.#serve(request, response));
   }
 
-  /** Listens alone unless it is given its part of a shared server. */
+  /** Listens alone unless it is given its part of a shared server. `isOld`: one without drafts and rich messages. */
   static async start(
-    options: { token?: string; username?: string; listener?: FakeListener } = {},
+    options: { token?: string; username?: string; isOld?: boolean; listener?: FakeListener } = {},
   ): Promise<FakeTelegram> {
     return new FakeTelegram({
+      missing: options.isOld === true ? newMethods : [],
       token: options.token ?? '4242:fake-telegram-token',
       username: options.username ?? 'agent33_bot',
       listener: options.listener ?? (await FakeListener.alone()),
     });
+  }
+
+  /** Messages as they stand there now. */
+  get messages(): SentMessage[] {
+    return this.#chats.messages;
+  }
+
+  /** Every state of every draft. */
+  get drafts(): readonly ShownDraft[] {
+    return this.#chats.drafts;
   }
 
   /** Address for `spec.apiBase`. */
@@ -107,7 +109,7 @@ export class FakeTelegram {
     const userId = message.userId ?? message.chatId;
     return {
       message: {
-        message_id: this.#nextMessage++,
+        message_id: this.#chats.nextMessageId(),
         date: 1_767_225_600,
         chat: {
           id: message.chatId,
@@ -140,10 +142,36 @@ export class FakeTelegram {
     });
   }
 
-  /** Any update; `update_id` is added. */
+  /** Somebody presses the button below a draft. */
+  userStops(draft: ShownDraft): number {
+    return this.sendUpdate({
+      stopped_message_generation: {
+        chat: { id: Number(draft.chatId), type: 'private' },
+        ...(draft.threadId === undefined ? {} : { message_thread_id: draft.threadId }),
+        draft_id: draft.draftId,
+      },
+    });
+  }
+
+  /** Somebody deletes a message of the bot. */
+  userDeletes(messageId: number): void {
+    this.messages.splice(
+      this.messages.findIndex((one) => one.messageId === messageId),
+      1,
+    );
+  }
+
+  /** A group becomes a supergroup: from now on its old id is refused. */
+  migrate(chatId: number, newChatId: number): void {
+    this.#chats.migrated.set(String(chatId), newChatId);
+  }
+
+  /** Any update; `update_id` is added. Kinds that the bot has not asked for do not reach it. */
   sendUpdate(update: Readonly<Record<string, unknown>>): number {
     const complete = this.numbered(update);
     const id = complete.update_id;
+    const [kind = ''] = Object.keys(update);
+    if (this.#allowed !== undefined && !this.#allowed.includes(kind)) return id;
     this.#all.push(complete);
     this.#updates.push(complete);
     this.#poll?.(undefined);
@@ -177,7 +205,7 @@ export class FakeTelegram {
 
   /** The person behind a chat has blocked the bot. */
   block(chatId: number): void {
-    this.#blocked.add(String(chatId));
+    this.#chats.blocked.add(String(chatId));
   }
 
   callsOf(method: string): readonly Call[] {
@@ -214,11 +242,11 @@ export class FakeTelegram {
     const method = path[2] ?? '';
     const parameters = await readJsonBody(request);
     if (path[1] !== `bot${this.token}`) {
-      reply(response, { status: 401, description: 'Unauthorized' });
+      replyTo(response, { status: 401, description: 'Unauthorized' });
       return;
     }
     this.calls.push({ method, parameters });
-    await this.faults.meet<Answer>(method, request, {
+    await this.faults.meet<TelegramAnswer>(method, request, {
       act: () => this.#answer(method, parameters, request),
       refuse: (fault) =>
         fault.kind === 'error'
@@ -228,12 +256,17 @@ export class FakeTelegram {
               description: `Too Many Requests: retry after ${fault.retryAfterSeconds}`,
               retryAfter: fault.retryAfterSeconds,
             },
-      reply: (answer) => reply(response, answer),
+      reply: (answer) => replyTo(response, answer),
     });
     this.watch.look();
   }
 
-  async #answer(method: string, parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
+  async #answer(
+    method: string,
+    parameters: TelegramParameters,
+    request: IncomingMessage,
+  ): Promise<TelegramAnswer> {
+    if (this.#missing.has(method)) return { status: 404, description: 'Not Found' };
     switch (method) {
       case 'getMe':
         return {
@@ -242,6 +275,7 @@ export class FakeTelegram {
       case 'getUpdates':
         return this.#getUpdates(parameters, request);
       case 'setWebhook':
+        this.#allowed = parameters['allowed_updates'] as readonly string[] | undefined;
         this.webhook = {
           url: String(parameters['url']),
           secret: parameters['secret_token'] as string | undefined,
@@ -252,17 +286,23 @@ export class FakeTelegram {
         this.webhook = undefined;
         return { result: true };
       case 'sendMessage':
-        return this.#sendMessage(parameters);
+      case 'sendRichMessage':
+        return this.#chats.send(parameters);
+      case 'editMessageText':
+        return this.#chats.edit(parameters);
+      case 'sendMessageDraft':
+      case 'sendRichMessageDraft':
+        return this.#chats.showDraft(parameters);
       case 'sendChatAction':
       case 'answerCallbackQuery':
       case 'setMyCommands':
-        return this.#refusal(parameters) ?? { result: true };
+        return this.#chats.refusal(parameters) ?? { result: true };
       default:
         return { status: 404, description: 'Not Found' };
     }
   }
 
-  async #getUpdates(parameters: Call['parameters'], request: IncomingMessage): Promise<Answer> {
+  async #getUpdates(parameters: TelegramParameters, request: IncomingMessage): Promise<TelegramAnswer> {
     if (this.webhook !== undefined) {
       return { status: 409, description: "Conflict: can't use getUpdates method while webhook is active" };
     }
@@ -271,6 +311,7 @@ export class FakeTelegram {
       description:
         'Conflict: terminated by other getUpdates request; make sure that only one bot instance is running',
     });
+    this.#allowed = (parameters['allowed_updates'] as readonly string[] | undefined) ?? this.#allowed;
     const offset = Number(parameters['offset'] ?? 0);
     this.#updates = this.#updates.filter((update) => Number(update['update_id']) >= offset);
     this.watch.look();
@@ -282,9 +323,9 @@ export class FakeTelegram {
   }
 
   /** Holds a poll until an update comes, time is up, the caller goes away or another poll takes its place. */
-  #nextPollEnd(timeoutMs: number, request: IncomingMessage): Promise<Answer | undefined> {
+  #nextPollEnd(timeoutMs: number, request: IncomingMessage): Promise<TelegramAnswer | undefined> {
     return new Promise((resolve) => {
-      const end = (answer: Answer | undefined): void => {
+      const end = (answer: TelegramAnswer | undefined): void => {
         clearTimeout(timer);
         request.socket.off('close', onClose);
         if (this.#poll === end) this.#poll = undefined;
@@ -295,38 +336,6 @@ export class FakeTelegram {
       request.socket.once('close', onClose);
       this.#poll = end;
     });
-  }
-
-  #sendMessage(parameters: Call['parameters']): Answer {
-    const source = typeof parameters['text'] === 'string' ? parameters['text'] : '';
-    const parseMode = parameters['parse_mode'] as string | undefined;
-    const read = parseMode === 'HTML' ? readTelegramHtml(source) : { text: source };
-    const refusal = this.#refusal(parameters);
-    if (refusal !== undefined) return refusal;
-    if ('fault' in read)
-      return { status: 400, description: `Bad Request: can't parse entities: ${read.fault}` };
-    if (read.text.trim() === '') return { status: 400, description: 'Bad Request: message text is empty' };
-    if (read.text.length > 4096) return { status: 400, description: 'Bad Request: message is too long' };
-    const reply = parameters['reply_parameters'] as { message_id?: number } | undefined;
-    const message: SentMessage = {
-      messageId: this.#nextMessage++,
-      chatId: String(parameters['chat_id']),
-      text: read.text,
-      source,
-      parseMode,
-      threadId: parameters['message_thread_id'] as number | undefined,
-      replyTo: reply?.message_id,
-      buttons: buttonsOf(parameters['reply_markup']),
-    };
-    this.messages.push(message);
-    return {
-      result: { message_id: message.messageId, chat: { id: parameters['chat_id'] }, date: 1_767_225_600 },
-    };
-  }
-
-  #refusal(parameters: Call['parameters']): Answer | undefined {
-    if (!this.#blocked.has(String(parameters['chat_id']))) return undefined;
-    return { status: 403, description: 'Forbidden: bot was blocked by the user' };
   }
 
   /** Posts waiting updates to the webhook, in order; one that is not answered with 2xx is posted again. */
@@ -359,25 +368,4 @@ export class FakeTelegram {
       this.#posting = false;
     }
   }
-}
-
-function buttonsOf(markup: unknown): SentMessage['buttons'] {
-  const rows = (markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)
-    ?.inline_keyboard;
-  return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
-}
-
-function reply(response: ServerResponse, answer: Answer): void {
-  if (response.destroyed) return;
-  const body =
-    'result' in answer
-      ? { ok: true, result: answer.result }
-      : {
-          ok: false,
-          error_code: answer.status,
-          description: answer.description,
-          ...(answer.retryAfter === undefined ? {} : { parameters: { retry_after: answer.retryAfter } }),
-        };
-  response.writeHead('result' in answer ? 200 : answer.status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
 }

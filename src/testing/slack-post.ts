@@ -1,6 +1,6 @@
 import { readMrkdwn } from './slack-payloads.ts';
 
-/** A message that the bot has posted. */
+/** A message that the bot has posted, as it stands there now. */
 export interface SentSlackMessage {
   readonly ts: string;
   readonly channel: string;
@@ -12,6 +12,10 @@ export interface SentSlackMessage {
   readonly clientMessageId: string | undefined;
   /** What can be pressed below it. */
   readonly buttons: readonly { readonly text: string; readonly actionId: string; readonly value: string }[];
+  /** It grows, and cannot be changed until its stream is stopped. */
+  readonly isStreaming: boolean;
+  /** What it said before, oldest first. */
+  readonly earlier: readonly string[];
 }
 
 interface SlackBlock {
@@ -42,5 +46,7 @@ export function readSlackPost(
     buttons: blocks
       .flatMap((block) => block.elements ?? [])
       .map(({ text: label, action_id: actionId, value }) => ({ text: label.text, actionId, value })),
+    isStreaming: false,
+    earlier: [],
   };
 }

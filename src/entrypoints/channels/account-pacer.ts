@@ -16,8 +16,8 @@ export class AccountPacer {
     this.#nextTurn.set(account, at + 1000 / perSecond);
     let wait = at - this.#clock.now();
     // Looks again after each wait: the platform may have asked for a pause meanwhile.
-    while (wait > 0 || this.#pauseLeft(account) > 0) {
-      await this.#clock.sleep(Math.max(wait, this.#pauseLeft(account)), { signal });
+    while (wait > 0 || this.pauseLeft(account) > 0) {
+      await this.#clock.sleep(Math.max(wait, this.pauseLeft(account)), { signal });
       wait = 0;
     }
   }
@@ -29,7 +29,8 @@ export class AccountPacer {
     this.#nextTurn.set(account, Math.max(until, this.#nextTurn.get(account) ?? 0));
   }
 
-  #pauseLeft(account: string): number {
-    return (this.#pausedUntil.get(account) ?? 0) - this.#clock.now();
+  /** Milliseconds for which the account has to be still. */
+  pauseLeft(account: string): number {
+    return Math.max(0, (this.#pausedUntil.get(account) ?? 0) - this.#clock.now());
   }
 }

@@ -35,8 +35,69 @@ export interface ChunkAction {
 export interface Chunk {
   readonly body: string;
   readonly plain: string;
+  /** The same as Markdown, where the platform reads that itself; then `body` may be a part of it. */
+  readonly markdown?: string;
   /** A platform without buttons leaves them out: the text names the commands too. */
   readonly actions?: readonly ChunkAction[];
+}
+
+/** An answer as far as it is written. */
+export interface PreviewContent {
+  /** All of it, with whatever markup is still open. */
+  readonly markdown: string;
+  /** As much of its end as one message holds, with nothing left open. */
+  readonly chunk: Chunk;
+}
+
+/** Where an answer is shown while it is written. */
+export interface PreviewTarget {
+  readonly address: ReplyAddress;
+  /** The platform's user who asked. */
+  readonly userId: string;
+  /** The same whenever the preview of this answer is begun. */
+  readonly key: string;
+  /** Fails rather than post a message that has to be edited. */
+  readonly nativeOnly: boolean;
+  /** To be called before a message is posted that stays. Rejects when none may be: the run is over. */
+  readonly reserve: () => Promise<void>;
+}
+
+/** An answer that is being shown. */
+export interface LivePreview {
+  /** The message that shows it and that the answer takes the place of; `undefined`: it goes away by itself. */
+  readonly messageId: string | undefined;
+  /** Without an update it vanishes after this long; left out: it stays. */
+  readonly lifeMs?: number;
+  /** Shows this instead. Throws `SendError`. */
+  update(content: PreviewContent, options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Tells the platform that nothing more is shown. Throws `SendError`. */
+  end?(options: { readonly signal: AbortSignal }): Promise<void>;
+}
+
+/** Shows answers while they are written. Best effort; the answer itself is sent in any case. */
+export interface AnswerPreviews {
+  /** Least time between two updates of one chat. */
+  readonly intervalMs: { readonly dm: number; readonly group: number };
+  /** Most updates of one account. */
+  readonly perSecond: number;
+  /** Does the platform have a way of its own to show an answer here, other than a message that is edited? */
+  isNative(address: ReplyAddress): boolean;
+  /** Shows a first text. Throws `SendError`. */
+  begin(
+    target: PreviewTarget,
+    content: PreviewContent,
+    options: { readonly signal: AbortSignal },
+  ): Promise<LivePreview>;
+  /**
+   * Puts a chunk in the place of a preview's message; doing it twice changes nothing. Throws `SendError`; `permanent`:
+   * the message cannot be changed any more.
+   */
+  replace(
+    address: ReplyAddress,
+    messageId: string,
+    chunk: Chunk,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>;
 }
 
 /** A webhook call before anything in it is trusted. Header names in lower case. */
@@ -187,6 +248,8 @@ export interface ChannelAdapter {
     chunk: Chunk,
     options: { readonly signal: AbortSignal; readonly key?: string },
   ): Promise<string>;
+  /** Shows answers while they are written, where the platform allows that. */
+  readonly previews?: AnswerPreviews;
   /** Shows "typing" for some seconds. Throws `SendError`. */
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void>;
   /** Sends a text at once, without the outbox: for courtesy messages and scripts. */

@@ -27,6 +27,7 @@ import type {
   RawWebhook,
   WebhookReply,
 } from './channel-adapter.ts';
+import { AccountPacer } from './account-pacer.ts';
 import { inboundOf, outboundOf } from './announcements.ts';
 import { createOwedLookup } from './answer-owed.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
@@ -36,6 +37,7 @@ import { DeliveryWorker } from './delivery-worker.ts';
 import { MessageAcceptor } from './message-acceptor.ts';
 import { noteReceipt } from './note-receipt.ts';
 import { PairingManager } from './pairing/pairing-manager.ts';
+import { ReplyPreviews } from './previews/reply-previews.ts';
 import type { StreamReplies } from './stream-replies.ts';
 import { TypingIndicators } from './typing-indicators.ts';
 
@@ -104,6 +106,7 @@ export class ChannelHub implements Service {
   readonly #deps: ChannelHubDeps;
   readonly #state: ChannelState;
   readonly #typing: TypingIndicators;
+  readonly #previews: ReplyPreviews;
   readonly #delivery: DeliveryWorker;
   /** Who may write where `access.dm` is `pairing`. */
   readonly pairing: PairingManager;
@@ -118,8 +121,11 @@ export class ChannelHub implements Service {
     this.#state = createChannelState(deps.storage);
     this.#typing = new TypingIndicators({ ...deps, isOwed: createOwedLookup(deps.storage) });
     this.pairing = new PairingManager({ ...deps, secret: deps.pairingSecret });
+    const pacer = new AccountPacer(deps.clock);
+    this.#previews = new ReplyPreviews({ ...deps, pacer });
+    const settings = { ...defaultDeliverySettings, ...deps.delivery };
     this.#delivery = new DeliveryWorker(
-      { ...deps, settings: { ...defaultDeliverySettings, ...deps.delivery } },
+      { ...deps, settings, pacer, previews: this.#previews },
       {
         ...(deps.streams === undefined ? {} : { streams: deps.streams }),
         adapterOf: (name) => this.#channels.get(name)?.adapter,
@@ -147,6 +153,7 @@ export class ChannelHub implements Service {
     this.#started = false;
     this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
     this.#typing.endAll();
+    await this.#previews.endAll();
     await this.pairing.stop();
     await this.#applying;
     // First the sends under way: they need their channels.
@@ -296,8 +303,10 @@ export class ChannelHub implements Service {
         ...this.#deps,
         logger,
         pairing: this.pairing,
+        previews: this.#previews,
         onSubmitted: ({ runId, scope, message }) => {
           if (typing) this.#typing.begin(runId, adapter, adapter.replyAddress(message));
+          if (this.#started) this.#previews.begin({ runId, scope, message }, { adapter, definition });
           void this.#watch(runId, scope);
         },
       },

@@ -8,6 +8,8 @@ import { chunkKey } from './chunk-key.ts';
 import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
 import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
+import type { ReplyPreviews } from './previews/reply-previews.ts';
+import { sendInPlace } from './previews/send-in-place.ts';
 import { SendError } from './send-error.ts';
 
 /** How hard delivery tries. */
@@ -42,6 +44,7 @@ export interface DeliverResponseDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings: DeliverySettings;
+  readonly previews: ReplyPreviews;
 }
 
 /** `waiting` aborts waits between sends, `sending` also a send under way. */
@@ -65,14 +68,17 @@ export async function deliverResponse(
   for (let cursor = delivery.cursor; ; cursor += 1) {
     const sent = await untilSettled(deps, delivery, state, signals, async () => {
       const adapter = adapterFor(adapterOf, delivery);
-      chunks ??= render(adapter, delivery);
+      // Before anything is sent the platform may have refused a kind of markup for good.
+      if (chunks === undefined || cursor === 0) chunks = render(adapter, delivery);
       const chunk = chunks[cursor];
       if (chunk === undefined) return { done: true };
       signals.waiting.throwIfAborted();
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
       const key = chunkKey(delivery.outboxId, cursor);
-      const options = { signal: signals.sending, key };
-      return { id: await adapter.sendChunk(addressOf(delivery, cursor), chunk, options) };
+      const address = addressOf(delivery, cursor);
+      if (cursor === 0)
+        return { id: await sendInPlace(deps, { adapter, delivery, address, chunk, key }, signals) };
+      return { id: await adapter.sendChunk(address, chunk, { signal: signals.sending, key }) };
     });
     if ('status' in sent) return sent;
     if ('done' in sent) return { status: 'sent' };

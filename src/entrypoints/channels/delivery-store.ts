@@ -21,6 +21,8 @@ export interface Delivery {
   /** Failed sends so far. */
   readonly attempts: number;
   readonly createdAtMs: number;
+  /** A message may stand in the chat that showed the answer while it was written. */
+  readonly mayHavePreview: boolean;
 }
 
 /** How a delivery ended. `unknown`: sent, but the platform's answer was lost. */
@@ -39,6 +41,7 @@ interface OutboxRow {
   cursor: number;
   attempts: number;
   created_at: Date;
+  previewed: boolean;
 }
 
 function outgoingOf({ response, notice }: OutboxRow): Outgoing | undefined {
@@ -61,7 +64,8 @@ export class DeliveryStore {
       with held as (${this.#deps.queue.held(job)})
       update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
         and exists (select 1 from held)
-      returning id, tenant, run_id, reply_to, response, notice, cursor, attempts, created_at`.execute(
+      returning id, tenant, run_id, reply_to, response, notice, cursor, attempts, created_at,
+        exists(select from answer_previews p where p.run_id = outbox.run_id) as previewed`.execute(
       this.#deps.storage.db,
     );
     const row = rows[0];
@@ -77,6 +81,7 @@ export class DeliveryStore {
       cursor: row.cursor,
       attempts: row.attempts,
       createdAtMs: new Date(row.created_at).getTime(),
+      mayHavePreview: row.previewed,
     };
   }
 

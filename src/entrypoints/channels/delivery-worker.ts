@@ -2,10 +2,11 @@ import type { Clock, IdGenerator, Logger, Service } from '../../base/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue, QueueConsumer, QueueJob } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import { AccountPacer } from './account-pacer.ts';
+import type { AccountPacer } from './account-pacer.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import { deliverResponse, type DeliverySettings } from './deliver-response.ts';
 import { DeliveryStore, type Delivery, type DeliveryEnd } from './delivery-store.ts';
+import type { ReplyPreviews } from './previews/reply-previews.ts';
 import { deliverToStreams, type StreamReplies } from './stream-replies.ts';
 
 const drainMs = 5000;
@@ -21,6 +22,8 @@ export interface DeliveryWorkerDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly settings: DeliverySettings;
+  readonly pacer: AccountPacer;
+  readonly previews: ReplyPreviews;
 }
 
 /** What the worker asks of and tells the channels. */
@@ -42,14 +45,12 @@ export class DeliveryWorker implements Service {
   readonly #deps: DeliveryWorkerDeps;
   readonly #parts: DeliveryWorkerParts;
   readonly #store: DeliveryStore;
-  readonly #pacer: AccountPacer;
   #running: { consumer: QueueConsumer; waiting: AbortController; sending: AbortController } | undefined;
 
   constructor(deps: DeliveryWorkerDeps, parts: DeliveryWorkerParts) {
     this.#deps = deps;
     this.#parts = parts;
     this.#store = new DeliveryStore(deps);
-    this.#pacer = new AccountPacer(deps.clock);
   }
 
   start(): Promise<void> {
@@ -92,7 +93,7 @@ export class DeliveryWorker implements Service {
     }
     const delivery = await this.#store.begin(job, outboxId);
     if (delivery === undefined) return;
-    const tools = { ...this.#deps, store: this.#store, pacer: this.#pacer };
+    const tools = { ...this.#deps, store: this.#store };
     const end =
       delivery.address.streams === undefined
         ? await deliverResponse(tools, this.#parts.adapterOf, delivery, signals)

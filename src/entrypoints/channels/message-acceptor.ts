@@ -18,6 +18,8 @@ import { pairingPrompt, readCommand } from './chat-commands.ts';
 import { CommandDesk } from './command-desk.ts';
 import { ConversationStore } from './conversation-store.ts';
 import type { PairingManager } from './pairing/pairing-manager.ts';
+import type { ReplyPreviews } from './previews/reply-previews.ts';
+import { isStop, StopButton } from './previews/stop-button.ts';
 import { TurnDesk } from './turn-desk.ts';
 
 const mostInternalFaults = 5;
@@ -31,6 +33,7 @@ export interface MessageAcceptorDeps {
   readonly approvals: ApprovalService;
   readonly router: EventRouter;
   readonly pairing: PairingManager;
+  readonly previews: Pick<ReplyPreviews, 'ownerOf'>;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly ids: IdGenerator;
@@ -49,6 +52,7 @@ export class MessageAcceptor {
   readonly #conversations: ConversationStore;
   readonly #turns: TurnDesk;
   readonly #commands: CommandDesk;
+  readonly #stopButton: StopButton;
   /** Commands done lately: a webhook may bring one twice, and unlike a request it leaves no row. */
   readonly #doneCommands = new Set<string>();
   readonly #faults = new Map<string, number>();
@@ -71,6 +75,12 @@ export class MessageAcceptor {
       conversations: this.#conversations,
       turns: this.#turns,
       pairing: deps.pairing,
+    });
+    this.#stopButton = new StopButton({
+      runs: deps.runs,
+      previews: deps.previews,
+      commands: this.#commands,
+      adapter,
     });
   }
 
@@ -111,8 +121,8 @@ export class MessageAcceptor {
     }
     const decision = isCommand ? readApprovalCommand(message.text) : undefined;
     if (decision !== undefined) return this.#once(message, () => this.#decideApproval(decision, message));
-    if (access === 'unaddressed') return this.#overhear(message);
-    if (message.text.trim() === '') {
+    if (access === 'unaddressed' && !(await this.#belongsToTurn(message))) return this.#overhear(message);
+    if (message.text.trim() === '' && message.album_id === undefined) {
       return this.#answer(message, 'I can read text only. Please write what you need.');
     }
     return this.#submit(message);
@@ -148,6 +158,13 @@ export class MessageAcceptor {
     return { outcome: 'ignored' };
   }
 
+  /** Of an album only one picture has the words that call the bot. */
+  async #belongsToTurn(message: Message): Promise<boolean> {
+    if (message.album_id === undefined) return false;
+    const { sessionKey } = await this.#conversations.of(message);
+    return this.#turns.hasAlbum(sessionKey, message.album_id);
+  }
+
   async #once(message: Message, obey: () => Promise<Acceptance>): Promise<Acceptance> {
     if (this.#doneCommands.has(message.dedupe_key)) return { outcome: 'duplicate' };
     const acceptance = await obey();
@@ -164,9 +181,12 @@ export class MessageAcceptor {
   /** Only what a button of ours can say counts: its words never reach the agent. */
   async #press(message: Message): Promise<Acceptance> {
     const decision = readApprovalCommand(message.text);
-    if (decision === undefined) return { outcome: 'ignored' };
+    const stops = isStop(message.text);
+    if (decision === undefined && !stops) return { outcome: 'ignored' };
     const access = await this.#access(message);
     if (access === 'denied' || access === 'unpaired') return { outcome: 'denied' };
+    if (decision === undefined)
+      return this.#once(message, async () => ({ outcome: await this.#stopButton.press(message) }));
     return this.#once(message, () => this.#decideApproval(decision, message));
   }
 

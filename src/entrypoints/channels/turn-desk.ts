@@ -19,6 +19,8 @@ const sweepEveryMs = 5000;
 const longestWatchMs = 3_600_000;
 const contextLifeMs = 24 * 3_600_000;
 const mostFaults = 5;
+/** The pictures of an album come one by one, within about a second. */
+const albumMs = 1000;
 /** Whoever never falls quiet is answered after this many pauses. */
 const longestPauses = 10;
 
@@ -102,6 +104,7 @@ export class TurnDesk {
     const mustWait =
       conversation.waitingMessages > 0 ||
       (busy === 'collect' && isBusy) ||
+      message.album_id !== undefined ||
       (debounce > 0 && message.attachments.length === 0);
     if (!mustWait) return this.#submitNow(message, conversation);
     const { sessionKey } = conversation;
@@ -109,6 +112,12 @@ export class TurnDesk {
     if (!(await this.#waiting.keep(message, place, this.#deps.clock.now()))) return { outcome: 'duplicate' };
     this.#later(sessionKey, this.#pauseMs(message));
     return { outcome: 'waiting' };
+  }
+
+  /** Does a picture of an album wait for the others? */
+  async hasAlbum(sessionKey: string, album: string): Promise<boolean> {
+    const kept = await this.#waiting.of(sessionKey, 'waiting');
+    return kept.some(({ message }) => message.album_id === album);
   }
 
   /** Keeps talk of a group for its next turn. */
@@ -212,8 +221,9 @@ export class TurnDesk {
   }
 
   #pauseMs(newest: Message): number {
-    if (newest.attachments.length > 0) return 0;
     const { busy, quiet, debounce } = this.#definition.spec;
+    if (newest.album_id !== undefined) return Math.max(albumMs, debounce);
+    if (newest.attachments.length > 0) return 0;
     return busy === 'collect' ? Math.max(quiet, debounce) : debounce;
   }
 
@@ -339,16 +349,23 @@ export class TurnDesk {
 
   /** The longest beginning that one person wrote, in one place, for one target. */
   #together(kept: readonly KeptMessage[], state: ConversationState): readonly KeptMessage[] {
+    const { busy, debounce } = this.#definition.spec;
+    // Where each message is a turn of its own, only an album makes one turn of several.
+    const apart = busy !== 'collect' && debounce === 0;
     const kind = ({ message }: KeptMessage): string => {
       const { chatId, threadId = '' } = this.#adapter().replyAddress(message);
       const { target } = this.targetOf(message, state);
       // A workflow works on the inputs of one message.
       const own = target.kind === 'workflow' && message.order?.inputs !== undefined ? message.dedupe_key : '';
-      return [message.user_id, chatId, threadId, target.kind, target.name, own].join('\n');
+      const album = apart ? (message.album_id ?? message.dedupe_key) : '';
+      return [message.user_id, chatId, threadId, target.kind, target.name, own, album].join('\n');
     };
     const [first] = kept;
     const wanted = first === undefined ? '' : kind(first);
-    const end = kept.findIndex((one) => kind(one) !== wanted);
+    const album = first?.message.album_id;
+    const isOfAlbum = ({ message }: KeptMessage): boolean =>
+      album !== undefined && message.album_id === album && message.user_id === first?.message.user_id;
+    const end = kept.findIndex((one) => !isOfAlbum(one) && kind(one) !== wanted);
     return end === -1 ? kept : kept.slice(0, end);
   }
 

@@ -58,3 +58,21 @@ export interface PairingTriesTable {
   user_id: string;
   tried_at: Timestamp;
 }
+
+/** A message that shows the answer of a run while it is written. */
+export interface AnswerPreviewsTable {
+  run_id: string;
+  tenant: string;
+  /** Name of the channel definition. */
+  channel: string;
+  chat_id: string;
+  /** The platform's user who asked. */
+  user_id: string;
+  /** The platform's id of the message; `null` until the platform has told it. */
+  message_id: string | null;
+  /** The response that took the message's place. */
+  outbox_id: string | null;
+  created_at: Timestamp;
+  /** From then on only the response changes the message. */
+  ended_at: NullableTimestamp;
+}

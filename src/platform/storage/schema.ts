@@ -26,6 +26,7 @@ import type { LedgerBudgetsTable, LedgerReservationsTable, LedgerSubjectsTable }
 import type { ModelLimitsRevisionTable, ModelLimitsTable, ModelUsageTable } from './usage-tables.ts';
 import type { ModelResponsesTable } from './responses-table.ts';
 import type {
+  AnswerPreviewsTable,
   ChatMessagesTable,
   PairingCodesTable,
   PairingsTable,
@@ -331,6 +332,7 @@ export interface Database {
   model_limits_revision: ModelLimitsRevisionTable;
   channel_state: ChannelStateTable;
   chat_messages: ChatMessagesTable;
+  answer_previews: AnswerPreviewsTable;
   pairing_codes: PairingCodesTable;
   pairings: PairingsTable;
   pairing_tries: PairingTriesTable;

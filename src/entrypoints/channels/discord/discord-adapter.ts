@@ -4,6 +4,7 @@ import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import type {
   Acceptance,
+  AnswerPreviews,
   ChannelAdapter,
   ChannelAdapterContext,
   ChannelCapabilities,
@@ -15,6 +16,7 @@ import type {
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { callAsSend } from './call-as-send.ts';
+import { DiscordPreviews } from './discord-previews.ts';
 import { createDiscordApi, type DiscordApi } from './discord-api.ts';
 import { DiscordApiError } from './discord-api-error.ts';
 import { intentBits } from './gateway/gateway-session.ts';
@@ -62,6 +64,7 @@ class DiscordAdapter implements ChannelAdapter {
   readonly #ownCommands: ReadonlySet<string>;
   readonly #api: DiscordApi;
   readonly #replies: InteractionReplies;
+  readonly previews: AnswerPreviews;
   readonly #threads: ThreadDirectory;
   readonly #buffer = new MessageBuffer();
   #botId: string;
@@ -92,6 +95,7 @@ class DiscordAdapter implements ChannelAdapter {
     });
     const shared = { api: this.#api, state: context.state, clock: context.clock };
     this.#replies = new InteractionReplies({ ...shared, applicationId: spec.applicationId });
+    this.previews = new DiscordPreviews(this.#api, this.#replies);
     this.#threads = new ThreadDirectory(this.#api);
   }
 

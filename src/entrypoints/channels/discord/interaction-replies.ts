@@ -4,9 +4,10 @@ import type { Clock } from '../../../base/index.ts';
 import { defaultTenant } from '../../../protocol/index.ts';
 import type { Chunk } from '../channel-adapter.ts';
 import type { ChannelState, StateKey } from '../channel-state.ts';
+import { SendError } from '../send-error.ts';
 import type { DiscordApi } from './discord-api.ts';
 import { DiscordApiError } from './discord-api-error.ts';
-import { idOf, messageBody, openDirectChannel, sendToChannel } from './send-message.ts';
+import { editedBody, idOf, messageBody, openDirectChannel, sendToChannel } from './send-message.ts';
 
 /** Discord forgets an interaction's token after fifteen minutes; the rest is for a call under way. */
 const tokenLifeMs = 14.5 * 60_000;
@@ -96,6 +97,14 @@ export class InteractionReplies {
     }
   }
 
+  /** Shows an unfinished answer in the place of the deferred reply, until a message has taken that. Throws `SendError`. */
+  async preview(interactionId: string, { body, plain }: Chunk, signal: AbortSignal): Promise<void> {
+    const found = await this.#read(interactionId);
+    if (found === undefined || found.interaction.first !== undefined || found.ageMs >= tokenLifeMs)
+      throw new SendError('permanent', 'there is no deferred reply any more');
+    await this.#editOriginal({ interactionId, chunk: { body, plain }, signal }, found.interaction);
+  }
+
   async #read(id: string): Promise<{ interaction: StoredInteraction; ageMs: number } | undefined> {
     const found = await this.#deps.state.get(this.#keyOf(id));
     const parsed = stored.safeParse(found?.value);
@@ -117,25 +126,33 @@ export class InteractionReplies {
     interaction: StoredInteraction,
     ageMs: number,
   ): Promise<string> {
-    const { clock, api, applicationId } = this.#deps;
+    const { clock } = this.#deps;
     const until = clock.now() + Math.max(0, replyTravelMs - ageMs);
     for (;;) {
       try {
-        const edited = await api({
-          method: 'PATCH',
-          path: `/webhooks/${applicationId}/${encodeURIComponent(interaction.token)}/messages/@original`,
-          route: `answering interaction ${answer.interactionId}`,
-          body: messageBody(answer.chunk),
-          as: 'interaction',
-          signal: answer.signal,
-          timeoutMs: sendTimeoutMs,
-        });
-        return idOf(edited);
+        return await this.#editOriginal(answer, interaction);
       } catch (error) {
         if (!isGone(error) || clock.now() >= until) throw error;
         await clock.sleep(betweenTriesMs, { signal: answer.signal });
       }
     }
+  }
+
+  async #editOriginal(
+    { interactionId, chunk, signal }: Pick<InteractionAnswer, 'interactionId' | 'chunk' | 'signal'>,
+    { token }: StoredInteraction,
+  ): Promise<string> {
+    const { api, applicationId } = this.#deps;
+    const edited = await api({
+      method: 'PATCH',
+      path: `/webhooks/${applicationId}/${encodeURIComponent(token)}/messages/@original`,
+      route: `answering interaction ${interactionId}`,
+      body: editedBody(chunk),
+      as: 'interaction',
+      signal,
+      timeoutMs: sendTimeoutMs,
+    });
+    return idOf(edited);
   }
 
   async #followUp(answer: InteractionAnswer, interaction: StoredInteraction): Promise<string> {

@@ -39,6 +39,24 @@ export async function sendToChannel(
   return idOf(sent);
 }
 
+/** Makes a message of ours say something else; doing it twice changes nothing. */
+export async function editMessage(
+  api: DiscordApi,
+  { channelId, messageId }: { readonly channelId: string; readonly messageId: string },
+  chunk: Chunk,
+  signal: AbortSignal,
+): Promise<void> {
+  await api({
+    method: 'PATCH',
+    path: `/channels/${encodeURIComponent(channelId)}/messages/${encodeURIComponent(messageId)}`,
+    route: `editing in channel ${channelId}`,
+    body: editedBody(chunk),
+    as: 'bot',
+    signal,
+    timeoutMs: sendTimeoutMs,
+  });
+}
+
 /** Shows "typing" for up to ten seconds. */
 export async function showTyping(api: DiscordApi, channelId: string, signal: AbortSignal): Promise<void> {
   await api({
@@ -77,6 +95,11 @@ export function messageBody(chunk: Chunk, options: { ephemeral?: boolean } = {})
     flags: suppressEmbeds + (options.ephemeral === true ? onlyForThePerson : 0),
     ...componentsOf(chunk.actions ?? []),
   };
+}
+
+/** A chunk in the place of another one: buttons of that one go away. */
+export function editedBody(chunk: Chunk): JsonObject {
+  return { components: [], ...messageBody(chunk) };
 }
 
 /** The id in an answer of Discord's. */

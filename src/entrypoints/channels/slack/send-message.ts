@@ -13,7 +13,12 @@ const defaultRetryAfterMs = 5000;
 const mostButtons = 25;
 
 const rateLimits = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
-const unreadable = new Set(['invalid_blocks', 'invalid_blocks_format', 'msg_blocks_too_long']);
+/** Refusals of what a message is made of. */
+export const unreadable: ReadonlySet<string> = new Set([
+  'invalid_blocks',
+  'invalid_blocks_format',
+  'msg_blocks_too_long',
+]);
 /** Slack's own troubles, after which the same call may work. */
 const passing = new Set([
   'fatal_error',
@@ -52,7 +57,7 @@ export async function sendSlackChunk(
   const post = (content: JsonObject): Promise<string> =>
     callAsSend(async () => {
       const call = { signal: options.signal, timeoutMs: sendTimeoutMs };
-      const { ts } = await api('chat.postMessage', { ...target, ...content }, call);
+      const { ts } = await api('chat.postMessage', { ...target, ...content }, call).catch(asDeleted);
       return typeof ts === 'string' ? ts : '';
     });
   const { actions = [], body, plain } = chunk;
@@ -65,8 +70,14 @@ export async function sendSlackChunk(
   }
 }
 
+/** Slack knows the message, but somebody has deleted it since: it did arrive. */
+function asDeleted(error: unknown): JsonObject {
+  if (error instanceof SlackApiError && error.reason === 'duplicate_message_not_found') return {};
+  throw error;
+}
+
 /** A refused send that remembers Slack's word for it. */
-class SlackSendError extends SendError {
+export class SlackSendError extends SendError {
   readonly reason: string;
 
   constructor(reason: string, ...rest: ConstructorParameters<typeof SendError>) {
@@ -75,11 +86,13 @@ class SlackSendError extends SendError {
   }
 }
 
-function sectionBlocks(body: string): JsonObject[] {
+/** A text as blocks. */
+export function sectionBlocks(body: string): JsonObject[] {
   return sectionsOf(body).map((text) => ({ type: 'section', text: { type: 'mrkdwn', text } }));
 }
 
-function buttonBlock(actions: readonly ChunkAction[]): JsonObject {
+/** Buttons as a block. */
+export function buttonBlock(actions: readonly ChunkAction[]): JsonObject {
   const elements = actions.slice(0, mostButtons).map(({ label, command }, index) => ({
     type: 'button',
     text: { type: 'plain_text', text: label.slice(0, 75) },
@@ -96,7 +109,7 @@ function uuidOf(text: string): string {
 }
 
 /** Runs a call and tells what its failure means for the message. */
-async function callAsSend(call: () => Promise<string>): Promise<string> {
+export async function callAsSend<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -110,8 +123,6 @@ async function callAsSend(call: () => Promise<string>): Promise<string> {
         pauses: 'chat',
       });
     }
-    // Slack knows the message, but somebody has deleted it since: it did arrive.
-    if (reason === 'duplicate_message_not_found') return '';
     if (error.mayHaveArrived) throw new SlackSendError(reason, 'ambiguous', message);
     if (status === 0 || status >= 500 || passing.has(reason)) {
       throw new SlackSendError(reason, 'retry', message);

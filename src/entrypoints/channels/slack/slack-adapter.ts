@@ -4,6 +4,7 @@ import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protoc
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
+  AnswerPreviews,
   ChannelAdapter,
   ChannelAdapterContext,
   ChannelCapabilities,
@@ -22,6 +23,7 @@ import { renderSlackMrkdwn } from './render-mrkdwn.ts';
 import { refusedTokens, sendSlackChunk } from './send-message.ts';
 import { createStatusLine } from './show-status.ts';
 import { createSlackApi, SlackApiError, type SlackApi } from './slack-api.ts';
+import { SlackPreviews } from './slack-previews.ts';
 import { runSocketMode } from './socket/run-socket-mode.ts';
 import { verifySlackSignature } from './verify-signature.ts';
 
@@ -54,7 +56,10 @@ class SlackAdapter implements ChannelAdapter {
   readonly #showStatus: (address: ReplyAddress, signal: AbortSignal) => Promise<void>;
   readonly #buffer = new MessageBuffer();
   #egress: EgressClient | undefined;
-  #bot: { readonly userId: string; readonly botId: string | undefined } | undefined;
+  readonly previews: AnswerPreviews;
+  #bot:
+    | { readonly userId: string; readonly botId: string | undefined; readonly teamId: string | undefined }
+    | undefined;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #refused = false;
 
@@ -66,6 +71,7 @@ class SlackAdapter implements ChannelAdapter {
     this.accountId = accountOf(definition);
     this.#api = this.#apiWith(definition.spec.botToken);
     this.#showStatus = createStatusLine(this.#api);
+    this.previews = new SlackPreviews(this.#api, () => this.#bot?.teamId);
   }
 
   start(): Promise<void> {
@@ -239,10 +245,11 @@ class SlackAdapter implements ChannelAdapter {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const me: JsonObject = await this.#api('auth.test', {}, { signal, timeoutMs: callTimeoutMs });
-        const { user_id: userId, bot_id: botId } = me;
+        const { user_id: userId, bot_id: botId, team_id: teamId } = me;
         this.#bot = {
           userId: typeof userId === 'string' ? userId : '',
           botId: typeof botId === 'string' ? botId : undefined,
+          teamId: typeof teamId === 'string' ? teamId : undefined,
         };
         return;
       } catch (error) {

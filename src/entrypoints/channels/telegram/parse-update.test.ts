@@ -79,6 +79,36 @@ describe('a Telegram update', () => {
     expect(say({ location: { latitude: 1, longitude: 2 } })).toMatchObject({ kind: 'message', text: '' });
   });
 
+  it('names the topic, and the general one of a forum, and nothing where replies only look like topics', () => {
+    const forum = { id: -5, type: 'supergroup', is_forum: true };
+    const topic = { message_thread_id: 12 };
+    expect(say({ text: 'x', chat: forum, ...topic, is_topic_message: true })?.thread_id).toBe('12');
+    expect(say({ text: 'x', chat: forum })?.thread_id).toBe('1');
+    expect(say({ text: 'x', chat: { ...forum, is_forum: false }, ...topic })?.thread_id).toBeUndefined();
+    expect(say({ text: 'x', ...topic, is_topic_message: true })?.thread_id).toBe('12');
+  });
+
+  it('tells which pictures are one album', () => {
+    expect(say({ photo: [{ file_id: 'a' }], media_group_id: '77' })).toMatchObject({ album_id: '77' });
+    expect(say({ photo: [{ file_id: 'a' }] })).not.toHaveProperty('album_id');
+  });
+
+  it('is a stop where the button below a draft was pressed, in private chats', () => {
+    const chat = { id: 7, type: 'private' };
+    const stop = (given: unknown) => parse({ update_id: 4, stopped_message_generation: given });
+    expect(stop({ chat, draft_id: 5, message_thread_id: 3 }).message).toMatchObject({
+      kind: 'interaction',
+      text: '/stop',
+      user_id: '7',
+      channel_id: '7',
+      thread_id: '3',
+      chat_type: 'dm',
+      dedupe_key: 'telegram:42:4',
+    });
+    for (const odd of [null, {}, [], 'x', { chat: null }, { chat: { id: -5, type: 'supergroup' } }])
+      expect(stop(odd)).toEqual({ ignored: expect.any(String) });
+  });
+
   it.each([
     [{ update_id: 1, edited_message: complete.message }],
     [{ update_id: 1, message: { ...complete.message, from: { ...from, is_bot: true } } }],

@@ -33,7 +33,7 @@ const file = z.object({
 const chatMessage = z.object({
   message_id: z.int(),
   date: lenient(z.int().min(0).max(8_640_000_000_000)),
-  chat: z.object({ id, type: z.string() }),
+  chat: z.object({ id, type: z.string(), is_forum: lenient(z.boolean()) }),
   from: lenient(user),
   text: lenient(z.string()),
   caption: lenient(z.string()),
@@ -41,6 +41,7 @@ const chatMessage = z.object({
   caption_entities: lenient(z.array(entity)),
   message_thread_id: lenient(z.int()),
   is_topic_message: lenient(z.boolean()),
+  media_group_id: lenient(z.string()),
   reply_to_message: lenient(z.object({ message_id: z.int(), from: lenient(user) })),
   photo: lenient(z.array(file)),
   document: lenient(file),
@@ -58,7 +59,20 @@ const updateSchema = z.object({
   update_id: z.int().nonnegative(),
   message: z.unknown().optional(),
   callback_query: z.unknown().optional(),
+  stopped_message_generation: z.unknown().optional(),
 });
+
+/** Somebody pressed the button that Telegram shows below a draft. */
+const stopped = z.object({
+  chat: z.object({ id, type: z.string() }),
+  message_thread_id: lenient(z.int()),
+});
+
+/** The topic that every forum has; its messages do not name it. */
+export const generalTopic = '1';
+
+/** The kinds of updates that are read; Telegram sends no others. */
+export const allowedUpdates = ['message', 'callback_query', 'stopped_message_generation'];
 /** Somebody pressed a button. Its data is whatever the client sends. */
 const press = z.object({
   id: z.string(),
@@ -95,13 +109,10 @@ export function updateIdOf(update: unknown): number | undefined {
 export function parseTelegramUpdate(update: unknown, bot: BotIdentity, nowMs: number): ParsedUpdate {
   const envelope = updateSchema.safeParse(update);
   if (!envelope.success || !isJsonObject(update)) return { ignored: 'no update with an update_id' };
-  if (envelope.data.callback_query !== undefined)
-    return parsePress(envelope.data.callback_query, {
-      bot,
-      nowMs,
-      updateId: envelope.data.update_id,
-      raw: update,
-    });
+  const context = { bot, nowMs, updateId: envelope.data.update_id, raw: update };
+  if (envelope.data.callback_query !== undefined) return parsePress(envelope.data.callback_query, context);
+  if (envelope.data.stopped_message_generation !== undefined)
+    return parseStop(envelope.data.stopped_message_generation, context);
   if (envelope.data.message === undefined || envelope.data.message === null) {
     const kind = Object.keys(update).find((name) => name !== 'update_id');
     return { ignored: kind === undefined ? 'an empty update' : 'an update of a kind that is not handled' };
@@ -112,9 +123,7 @@ export function parseTelegramUpdate(update: unknown, bot: BotIdentity, nowMs: nu
   if (message.chat.type === 'channel') return { ignored: 'a channel post' };
   if (message.from === undefined || message.from === null) return { ignored: 'a message without sender' };
   if (message.from.is_bot === true) return { ignored: 'a message from a bot' };
-  return {
-    message: toMessage(message, message.from, { bot, nowMs, updateId: envelope.data.update_id, raw: update }),
-  };
+  return { message: toMessage(message, message.from, context) };
 }
 
 interface UpdateContext {
@@ -122,6 +131,40 @@ interface UpdateContext {
   readonly nowMs: number;
   readonly updateId: number;
   readonly raw: JsonObject;
+}
+
+/** Drafts are shown in private chats only, whose id is that of the person. */
+function parseStop(given: unknown, { bot, nowMs, updateId, raw }: UpdateContext): ParsedUpdate {
+  const parsed = stopped.safeParse(given);
+  if (!parsed.success || parsed.data.chat.type !== 'private')
+    return { ignored: 'a stopped draft without a private chat' };
+  const { chat, message_thread_id: topic } = parsed.data;
+  return {
+    message: {
+      platform: 'telegram',
+      account_id: bot.id,
+      channel_id: String(chat.id),
+      user_id: String(chat.id),
+      text: '/stop',
+      timestamp: new Date(nowMs).toISOString(),
+      ...(typeof topic === 'number' ? { thread_id: String(topic) } : {}),
+      kind: 'interaction',
+      chat_type: 'dm',
+      mentions_bot: true,
+      attachments: [],
+      dedupe_key: `telegram:${bot.id}:${updateId}`,
+      metadata: { raw },
+    },
+  };
+}
+
+/** The topic of a message; only forums and private chats with topics have some. */
+function topicOf(source: Pick<ChatMessage, 'chat' | 'message_thread_id' | 'is_topic_message'>) {
+  if (source.is_topic_message === true && typeof source.message_thread_id === 'number')
+    return { thread_id: String(source.message_thread_id) };
+  return source.chat.is_forum === true && source.chat.type === 'supergroup'
+    ? { thread_id: generalTopic }
+    : {};
 }
 
 /** A pressed button as the command that it stands for. */
@@ -138,9 +181,7 @@ function parsePress(query: unknown, { bot, nowMs, updateId, raw }: UpdateContext
       ...(typeof from.first_name === 'string' ? { user_name: from.first_name } : {}),
       text: data,
       timestamp: new Date(nowMs).toISOString(),
-      ...(message.is_topic_message === true && typeof message.message_thread_id === 'number'
-        ? { thread_id: String(message.message_thread_id) }
-        : {}),
+      ...topicOf(message),
       message_id: String(message.message_id),
       kind: 'interaction',
       chat_type: message.chat.type === 'private' ? 'dm' : 'group',
@@ -170,7 +211,6 @@ function toMessage(source: ChatMessage, from: z.output<typeof user>, context: Up
   const isDm = source.chat.type === 'private';
   const repliesToBot = String(source.reply_to_message?.from?.id ?? '') === bot.id;
   const mentioned = entities.some((entity) => mentions(entity, written, bot)) || command?.addressed === true;
-  const inTopic = source.is_topic_message === true && typeof source.message_thread_id === 'number';
   return {
     platform: 'telegram',
     account_id: bot.id,
@@ -179,13 +219,16 @@ function toMessage(source: ChatMessage, from: z.output<typeof user>, context: Up
     ...(userName === undefined || userName === null ? {} : { user_name: userName }),
     text: command?.text ?? withoutMention(written, bot),
     timestamp: new Date(typeof source.date === 'number' ? source.date * 1000 : context.nowMs).toISOString(),
-    ...(inTopic ? { thread_id: String(source.message_thread_id) } : {}),
+    ...topicOf(source),
     message_id: String(source.message_id),
     ...(source.reply_to_message ? { reply_to: String(source.reply_to_message.message_id) } : {}),
     kind: command === undefined ? (hasContent(source) ? 'message' : 'status') : 'command',
     chat_type: isDm ? 'dm' : 'group',
     mentions_bot: isDm || mentioned || repliesToBot,
     attachments: attachmentsOf(source),
+    ...(typeof source.media_group_id === 'string' && source.media_group_id !== ''
+      ? { album_id: source.media_group_id }
+      : {}),
     dedupe_key: `telegram:${bot.id}:${context.updateId}`,
     metadata: { raw: context.raw },
   };

@@ -4,7 +4,7 @@ import { backOffMs } from '../back-off.ts';
 import type { Acceptance, ChannelAdapterContext } from '../channel-adapter.ts';
 import type { StateKey } from '../channel-state.ts';
 import { whileLeased } from '../while-leased.ts';
-import { updateIdOf } from './parse-update.ts';
+import { allowedUpdates, updateIdOf } from './parse-update.ts';
 import { TelegramApiError, type TelegramApi } from './telegram-api.ts';
 
 const leaseMs = 30_000;
@@ -76,7 +76,7 @@ async function pollWithLease(deps: PollerDeps, signal: AbortSignal, onSuccess: (
       {
         timeout: Math.round(deps.pollTimeoutMs / 1000),
         limit: 100,
-        allowed_updates: ['message', 'callback_query'],
+        allowed_updates: allowedUpdates,
         ...(offset === undefined ? {} : { offset }),
       },
       { signal, timeoutMs: deps.pollTimeoutMs + answerMarginMs },

@@ -4,6 +4,7 @@ import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protoc
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
+  AnswerPreviews,
   ChannelAdapter,
   ChannelAdapterContext,
   ChannelCapabilities,
@@ -13,10 +14,20 @@ import type {
 } from '../channel-adapter.ts';
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
-import { parseTelegramUpdate, pressIdOf, type BotIdentity } from './parse-update.ts';
+import {
+  allowedUpdates,
+  generalTopic,
+  parseTelegramUpdate,
+  pressIdOf,
+  type BotIdentity,
+} from './parse-update.ts';
 import { isFatal, pollTelegram } from './poller.ts';
 import { renderTelegramHtml } from './render-html.ts';
-import { sendTelegramChunk, sendTelegramTyping } from './send-chunk.ts';
+import { ChunkSender } from './chunk-sender.ts';
+import { followMigrations } from './follow-migrations.ts';
+import { RichMessages } from './rich-messages.ts';
+import { sendTelegramTyping } from './send-typing.ts';
+import { TelegramPreviews } from './telegram-previews.ts';
 import { createTelegramApi, TelegramApiError, type TelegramApi } from './telegram-api.ts';
 import { verifyTelegramSecret } from './verify-secret.ts';
 
@@ -45,6 +56,9 @@ class TelegramAdapter implements ChannelAdapter {
   readonly #context: ChannelAdapterContext;
   readonly #definition: ChannelDefinitionOf<'telegram'>;
   readonly #api: TelegramApi;
+  readonly #rich: RichMessages;
+  readonly #sender: ChunkSender;
+  readonly previews: AnswerPreviews;
   #egress: EgressClient | undefined;
   readonly #buffer = new MessageBuffer();
   #bot: BotIdentity | undefined;
@@ -69,11 +83,16 @@ class TelegramAdapter implements ChannelAdapter {
     this.#context = context;
     this.#definition = definition;
     this.accountId = account;
-    this.#api = createTelegramApi({
-      egress: () => this.#connections(),
-      apiBase: spec.apiBase,
-      token: spec.token,
-    });
+    this.#api = followMigrations(
+      createTelegramApi({
+        egress: () => this.#connections(),
+        apiBase: spec.apiBase,
+        token: spec.token,
+      }),
+    );
+    this.#rich = new RichMessages(spec.rich);
+    this.#sender = new ChunkSender(this.#api, this.#rich);
+    this.previews = new TelegramPreviews(this.#api, this.#sender, this.#rich);
   }
 
   start(): Promise<void> {
@@ -126,7 +145,8 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   conversation(message: Message): string {
-    const topic = message.thread_id === undefined ? '' : `:topic:${message.thread_id}`;
+    const { thread_id: thread } = message;
+    const topic = thread === undefined || thread === generalTopic ? '' : `:topic:${thread}`;
     return `telegram:${message.account_id}:${message.channel_id}${topic}`;
   }
 
@@ -145,11 +165,13 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   render(markdown: string): readonly Chunk[] {
-    return renderTelegramHtml(markdown, this.capabilities.maxTextLength);
+    const chunks = renderTelegramHtml(markdown, this.capabilities.maxTextLength);
+    const [first] = chunks;
+    return first !== undefined && this.#rich.suits(markdown) ? [{ ...first, markdown }] : chunks;
   }
 
   sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string> {
-    return sendTelegramChunk(this.#api, address, chunk, options.signal);
+    return this.#sender.send(address, chunk, options.signal);
   }
 
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {
@@ -262,7 +284,7 @@ class TelegramAdapter implements ChannelAdapter {
       const address = webhookAddress(url, definition.metadata.name);
       await this.#api(
         'setWebhook',
-        { url: address, secret_token: secret, allowed_updates: ['message', 'callback_query'] },
+        { url: address, secret_token: secret, allowed_updates: allowedUpdates },
         options,
       );
     }

@@ -11,7 +11,10 @@ const answerSchema = z.object({
   error_code: z.number().optional(),
   description: z.string().optional(),
   parameters: z
-    .object({ retry_after: z.number().nonnegative().optional().catch(undefined) })
+    .object({
+      retry_after: z.number().nonnegative().optional().catch(undefined),
+      migrate_to_chat_id: z.int().optional().catch(undefined),
+    })
     .optional()
     .catch(undefined),
 });
@@ -21,17 +24,25 @@ export class TelegramApiError extends AppError {
   /** HTTP-like code of the refusal; 0 when there was no answer. */
   readonly errorCode: number;
   readonly retryAfterMs: number | undefined;
+  /** The id that the group has now. */
+  readonly migratedTo: string | undefined;
   /** Without an answer: may the call have reached Telegram? */
   readonly mayHaveArrived: boolean;
 
   constructor(
     message: string,
-    options: { errorCode: number; retryAfterMs?: number | undefined; mayHaveArrived?: boolean },
+    options: {
+      errorCode: number;
+      retryAfterMs?: number | undefined;
+      migratedTo?: string | undefined;
+      mayHaveArrived?: boolean;
+    },
   ) {
     super('upstream_error', message);
     this.name = 'TelegramApiError';
     this.errorCode = options.errorCode;
     this.retryAfterMs = options.retryAfterMs;
+    this.migratedTo = options.migratedTo;
     this.mayHaveArrived = options.mayHaveArrived ?? false;
   }
 }
@@ -82,8 +93,10 @@ export function createTelegramApi(deps: {
     }
     const { ok, result, error_code: code, description, parameters: hints } = answer.data;
     if (ok) return result ?? null;
+    const migratedTo = hints?.migrate_to_chat_id;
     throw new TelegramApiError(`Telegram refused ${method}: ${hide(description ?? `status ${status}`)}`, {
       errorCode: code ?? status,
+      migratedTo: migratedTo === undefined ? undefined : String(migratedTo),
       retryAfterMs: hints?.retry_after === undefined ? undefined : hints.retry_after * 1000,
     });
   };

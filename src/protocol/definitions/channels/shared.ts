@@ -98,4 +98,19 @@ export const sharedChannelFields = {
   debounce: durationMs.default(0).describe('Waits this long for more also when no answer is in progress.'),
   access: channelAccess,
   typing: z.boolean().default(true).describe('Show "typing" while the agent works.'),
+  replies: z
+    .strictObject({
+      preview: z
+        .enum(['auto', 'on', 'off'])
+        .default('auto')
+        .describe(
+          'Show an answer while it is written. auto: in direct messages where the platform has a way of its own for it; on: everywhere, where need be by a message that is edited; off: nowhere.',
+        ),
+      tools: z
+        .boolean()
+        .default(false)
+        .describe('The preview names the tool that is being used. Everybody in the chat sees that name.'),
+    })
+    .prefault({})
+    .describe('How answers are shown.'),
 };

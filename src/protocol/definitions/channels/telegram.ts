@@ -25,6 +25,12 @@ export const telegramChannel = z.strictObject({
     })
     .optional()
     .describe('Settings of webhook mode.'),
+  rich: z
+    .enum(['auto', 'off'])
+    .default('off')
+    .describe(
+      'auto: answers with tables, formulas or task lists are sent as rich messages, which some clients cannot show.',
+    ),
   pollTimeout: durationMs.default(30_000).describe('Long-poll time.'),
 });
 

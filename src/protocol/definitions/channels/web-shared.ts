@@ -74,4 +74,5 @@ export const notForPeople = {
   agents: [] as string[],
   models: [] as string[],
   typing: false,
+  replies: { preview: 'off', tools: false },
 } as const;

@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http';
+import type { DiscordMessage, UnreadJson as Json } from './discord-types.ts';
+
+/** What a call is answered with. */
+export interface DiscordAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A call as it came. */
+export interface DiscordCall {
+  /** Such as `POST /channels/:id/messages`. */
+  readonly name: string;
+  readonly path: string;
+  readonly body: Json;
+}
+
+/** An answer that all is well. */
+export function ok(body: unknown): DiscordAnswer {
+  return { status: 200, body };
+}
+
+/** What can be pressed below a message. */
+export function buttonsOf(components: unknown): DiscordMessage['buttons'] {
+  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
+  return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
+}
+
+/** Answers a call. */
+export function reply(response: ServerResponse, answer: DiscordAnswer): void {
+  if (response.destroyed) return;
+  response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+  response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+}
