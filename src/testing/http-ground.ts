@@ -206,6 +206,22 @@ function createFakeRunStore(): RunStore {
   };
 }
 
+const fakeFile = {
+  id: 'fil_00000000000000000000',
+  name: 'page.html',
+  mimeType: 'text/html',
+  sizeBytes: 9,
+  direction: 'out',
+} as const;
+
+/** Every run has one file, an HTML page. */
+const fakeFiles: HttpServerDeps['files'] = {
+  list: () => Promise.resolve([fakeFile]),
+  find: (_scope, _runId, nameOrId) =>
+    Promise.resolve([fakeFile].find(({ id, name }) => nameOrId === id || nameOrId === name)),
+  read: () => Promise.resolve(Buffer.from('<p>hi</p>')),
+};
+
 /** A router of two models: `fake/fast` streams what the test says, `offline/assistant` is the offline one. */
 class FakeModels {
   offline = false;
@@ -304,6 +320,7 @@ export function createHttpGround(
     },
     runs,
     runStore: createFakeRunStore(),
+    files: fakeFiles,
     runHistory,
     approvals,
     automation,

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '../../base/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
-import type { ChannelDefinition, Message, ReplyAddress } from '../../protocol/index.ts';
+import type { Attachment, ChannelDefinition, Message, ReplyAddress } from '../../protocol/index.ts';
 import type { ChannelState } from './channel-state.ts';
 
 /** What a platform can do; shared code asks this and never which platform it is. */
@@ -36,6 +36,23 @@ export interface Chunk {
   readonly plain: string;
   /** A platform without buttons leaves them out: the text names the commands too. */
   readonly actions?: readonly ChunkAction[];
+}
+
+/** A file of a message on its way from the platform. Whoever has it reads `body` to its end, or leaves its loop. */
+export interface OpenedAttachment {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** What the platform says of it, where it says more than the message did. */
+  readonly mimeType?: string;
+  readonly name?: string;
+  readonly sizeBytes?: number;
+}
+
+/** A file on its way to the platform. */
+export interface OutgoingFile {
+  /** One line that names no folder. */
+  readonly name: string;
+  readonly mimeType: string;
+  readonly bytes: Uint8Array;
 }
 
 /** A webhook call before anything in it is trusted. Header names in lower case. */
@@ -132,6 +149,21 @@ export interface ChannelAdapter {
   sendChunk(
     address: ReplyAddress,
     chunk: Chunk,
+    options: { readonly signal: AbortSignal; readonly key?: string },
+  ): Promise<string>;
+  /**
+   * Opens a file of a message. Throws `SendError`: `retry` where another try may help, `permanent` where none will; its
+   * message is read by people. A platform without it has `files.mostBytesIn` 0.
+   */
+  openAttachment?(attachment: Attachment, options: { readonly signal: AbortSignal }): Promise<OpenedAttachment>;
+  /**
+   * Sends one file of at most `files.mostBytesOut` and returns the platform's id of the message; `key` as in `sendChunk`.
+   * Throws `SendError`; `payload_too_large`: the platform takes no file of this size here. A platform without it has
+   * `files.mostBytesOut` 0.
+   */
+  sendFile?(
+    address: ReplyAddress,
+    file: OutgoingFile,
     options: { readonly signal: AbortSignal; readonly key?: string },
   ): Promise<string>;
   /** Shows "typing" for some seconds. Throws `SendError`. */

@@ -10,6 +10,7 @@ import {
   type Logger,
   type Service,
 } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
 import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
@@ -46,6 +47,8 @@ export interface ChannelHubDeps {
   readonly pairingSecret: string;
   readonly approvals: ApprovalService;
   readonly storage: Storage;
+  /** Files that people send and agents answer with. */
+  readonly files: FileStore;
   readonly queue: Queue;
   readonly clock: Clock;
   readonly ids: IdGenerator;

@@ -6,12 +6,15 @@ import {
   type IdGenerator,
   type Logger,
 } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import { eventOfMessage, type EventRouter } from '../../engine/routing/index.ts';
 import type { RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { ChannelDefinition, Message, RunTarget, Scope } from '../../protocol/index.ts';
+import { filesOf, isUnreadable } from './attachment-words.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import type { Conversation, ConversationState, ConversationStore } from './conversation-store.ts';
+import { AttachmentFetcher } from './fetch-attachments.ts';
 import { requestOfTurn, scopeOf, type Turn } from './turn-request.ts';
 import { WaitingMessages, type KeptMessage } from './waiting-messages.ts';
 
@@ -27,6 +30,7 @@ export interface TurnDeskDeps {
   readonly runs: RunService & Pick<RunStarter, 'submitWithin'>;
   readonly router: EventRouter;
   readonly storage: Storage;
+  readonly files: FileStore;
   readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly logger: Logger;
@@ -34,6 +38,8 @@ export interface TurnDeskDeps {
   readonly onSubmitted: (submitted: { runId: string; scope: Scope; message: Message }) => void;
   /** Messages that can never become a turn: their sender has to be told. */
   readonly onHopeless: (error: AppError, message: Message) => void;
+  /** A message that says nothing and of whose files none could be read: its sender has to be told. */
+  readonly onUnreadable: (message: Message) => void;
 }
 
 /** What became of a message. `waiting`: it is kept, and part of a later turn. */
@@ -49,6 +55,7 @@ export class TurnDesk {
   readonly #adapter: () => ChannelAdapter;
   readonly #conversations: ConversationStore;
   readonly #waiting: WaitingMessages;
+  readonly #fetcher: AttachmentFetcher;
   readonly #timers = new Map<string, () => void>();
   readonly #watched = new Set<string>();
   readonly #flushing = new Map<string, Promise<void>>();
@@ -68,11 +75,13 @@ export class TurnDesk {
     this.#adapter = parts.adapter;
     this.#conversations = parts.conversations;
     this.#waiting = new WaitingMessages(deps.storage);
+    this.#fetcher = new AttachmentFetcher(deps, parts.definition, parts.adapter);
   }
 
   /** Looks for messages that wait, now and from time to time: those of a process that died, too. */
   start(): void {
     if (this.#running !== undefined) return;
+    this.#fetcher.start();
     const stopSweep = this.#deps.clock.every(sweepEveryMs, () => void this.#sweep());
     this.#running = { controller: new AbortController(), stopSweep };
     void this.#sweep();
@@ -86,7 +95,12 @@ export class TurnDesk {
     running.controller.abort(new Error('the process is stopping'));
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    await Promise.allSettled(this.#flushing.values());
+    await Promise.allSettled([...this.#flushing.values(), this.#fetcher.stop()]);
+  }
+
+  /** Will the files of a message be fetched? */
+  fetches(message: Message): boolean {
+    return this.#fetcher.wants(message);
   }
 
   /** Durable when it resolves. Rejects with the engine's error. */
@@ -97,6 +111,7 @@ export class TurnDesk {
     if (busy === 'interrupt' && isBusy) await this.#interrupt(message, conversation);
     const mustWait =
       conversation.waitingMessages > 0 ||
+      this.#fetcher.wants(message) ||
       (busy === 'collect' && isBusy) ||
       (debounce > 0 && message.attachments.length === 0);
     if (!mustWait) return this.#submitNow(message, conversation);
@@ -232,7 +247,7 @@ export class TurnDesk {
 
   async #flush(sessionKey: string, force: boolean): Promise<void> {
     for (;;) {
-      const kept = await this.#waiting.of(sessionKey, 'waiting');
+      const kept = this.#ready(sessionKey, await this.#waiting.of(sessionKey, 'waiting'));
       const [oldest] = kept;
       const newest = kept.at(-1);
       if (oldest === undefined || newest === undefined) return;
@@ -259,10 +274,23 @@ export class TurnDesk {
     }
   }
 
+  /** The messages up to the first whose files are still to be fetched, which is seen to. */
+  #ready(sessionKey: string, kept: readonly KeptMessage[]): readonly KeptMessage[] {
+    const unready = kept.filter((one) => !this.#fetcher.isReady(one));
+    for (const one of unready) this.#fetcher.see(one, (afterMs) => this.#later(sessionKey, afterMs));
+    const [first] = unready;
+    return first === undefined ? kept : kept.slice(0, kept.indexOf(first));
+  }
+
   /** False: another process does it. */
   async #submitKept(sessionKey: string, kept: readonly KeptMessage[]): Promise<boolean> {
     const [first] = kept;
     if (first === undefined) return false;
+    if (this.#fetcher.wants(first.message) && isUnreadable(first.message)) {
+      if (await this.#deps.storage.transaction((trx) => this.#waiting.take(trx, [first])))
+        this.#deps.onUnreadable(first.message);
+      return true;
+    }
     const state = await this.#conversations.state(first.message);
     const together = this.#together(kept, state);
     try {
@@ -313,8 +341,10 @@ export class TurnDesk {
         replyTo: this.#adapter().replyAddress(one.message),
       }),
     }));
+    const { tenant } = scope;
     const submitted = await runs.submitWithin(scope, requestOfTurn(turn), async (trx, runId) => {
       if (!(await this.#waiting.take(trx, kept))) return false;
+      await this.#deps.files.attach(trx, { tenant, runId, direction: 'in' }, filesOf(turn.messages));
       await this.#waiting.drop(trx, context);
       await this.#waiting.absorb(trx, runId, absorbed);
       return true;
@@ -333,6 +363,9 @@ export class TurnDesk {
       return [message.user_id, chatId, threadId, target.kind, target.name].join('\n');
     };
     const [first] = kept;
+    const { busy, debounce } = this.#definition.spec;
+    // Those behind a file that was fetched wait for their order only.
+    if (first !== undefined && busy !== 'collect' && debounce === 0) return [first];
     const wanted = first === undefined ? '' : kind(first);
     const end = kept.findIndex((one) => kind(one) !== wanted);
     return end === -1 ? kept : kept.slice(0, end);

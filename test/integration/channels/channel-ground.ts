@@ -20,6 +20,7 @@ import {
   type ChannelHub,
   type ChannelHubDeps,
 } from '../../../src/entrypoints/channels/index.ts';
+import { FileStore } from '../../../src/capabilities/files/index.ts';
 import { createEventRouter } from '../../../src/engine/routing/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
@@ -81,6 +82,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   const executor = new EchoExecutor();
   const metrics = createMetrics({ version: 'test', processMetrics: false });
   const blobs = new TableBlobStore({ storage, clock: systemClock });
+  const files = new FileStore({ storage, blobs, clock: systemClock, ids });
   const shared = { storage, blobs, queue, clock: systemClock, ids, logger: silentLogger, metrics };
   const settings = { ...defaultRunEngineSettings, drainMs: 200 };
   const runs = new RunEngine({ ...shared, executors: { agent: executor }, settings });
@@ -112,6 +114,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
     async startHub(definitions, deps = {}) {
       const hub = createChannelHub({
         ...shared,
+        files,
         clock: hastyClock,
         runs,
         approvals: runs.approvals,

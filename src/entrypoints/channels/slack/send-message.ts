@@ -96,7 +96,7 @@ function uuidOf(text: string): string {
 }
 
 /** Runs a call and tells what its failure means for the message. */
-async function callAsSend(call: () => Promise<string>): Promise<string> {
+export async function callAsSend(call: () => Promise<string>): Promise<string> {
   try {
     return await call();
   } catch (error) {

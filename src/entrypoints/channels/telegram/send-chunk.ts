@@ -2,7 +2,8 @@ import { isJsonObject, type JsonObject } from '../../../base/index.ts';
 import type { ReplyAddress } from '../../../protocol/index.ts';
 import type { Chunk } from '../channel-adapter.ts';
 import { SendError } from '../send-error.ts';
-import { TelegramApiError, type TelegramApi } from './telegram-api.ts';
+import { callAsSend } from './call-as-send.ts';
+import type { TelegramApi } from './telegram-api.ts';
 
 const sendTimeoutMs = 20_000;
 
@@ -51,7 +52,8 @@ function keyboardOf({ actions }: Chunk): JsonObject {
   return { reply_markup: { inline_keyboard: [row] } };
 }
 
-function targetOf(address: ReplyAddress): JsonObject {
+/** The chat, thread and quoted message of an address, as Telegram names them. */
+export function targetOf(address: ReplyAddress): JsonObject {
   return {
     chat_id: address.chatId,
     ...(address.threadId === undefined ? {} : { message_thread_id: Number(address.threadId) }),
@@ -64,25 +66,4 @@ function targetOf(address: ReplyAddress): JsonObject {
           },
         }),
   };
-}
-
-/** Runs a call and tells what its failure means for the message. */
-async function callAsSend<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof TelegramApiError)) throw error;
-    const { errorCode, message, retryAfterMs } = error;
-    if (errorCode === 0) throw new SendError(error.mayHaveArrived ? 'ambiguous' : 'retry', message);
-    if (errorCode === 429) {
-      // Telegram holds the whole bot back, not only the chat.
-      throw new SendError('retry', message, {
-        code: 'rate_limited',
-        retryAfterMs: retryAfterMs ?? 5000,
-        pauses: 'account',
-      });
-    }
-    if (errorCode >= 500) throw new SendError('retry', message);
-    throw new SendError('permanent', message, { unauthorized: errorCode === 401 || errorCode === 403 });
-  }
 }

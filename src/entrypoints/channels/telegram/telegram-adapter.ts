@@ -1,6 +1,6 @@
 import { AppError, isJsonObject, withDeadline } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
@@ -8,15 +8,19 @@ import type {
   ChannelAdapterContext,
   ChannelCapabilities,
   Chunk,
+  OpenedAttachment,
+  OutgoingFile,
   ParsedUpdate,
   RawWebhook,
 } from '../channel-adapter.ts';
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
+import { openTelegramAttachment } from './open-attachment.ts';
 import { parseTelegramUpdate, pressIdOf, type BotIdentity } from './parse-update.ts';
 import { isFatal, pollTelegram } from './poller.ts';
 import { renderTelegramHtml } from './render-html.ts';
 import { sendTelegramChunk, sendTelegramTyping } from './send-chunk.ts';
+import { sendTelegramFile } from './send-file.ts';
 import { createTelegramApi, TelegramApiError, type TelegramApi } from './telegram-api.ts';
 import { verifyTelegramSecret } from './verify-secret.ts';
 
@@ -150,6 +154,16 @@ class TelegramAdapter implements ChannelAdapter {
 
   sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string> {
     return sendTelegramChunk(this.#api, address, chunk, options.signal);
+  }
+
+  openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
+    const { apiBase, token } = this.#definition.spec;
+    const parts = { api: this.#api, egress: () => this.#connections(), apiBase, token };
+    return openTelegramAttachment(parts, attachment, options.signal);
+  }
+
+  sendFile(address: ReplyAddress, file: OutgoingFile, options: { signal: AbortSignal }): Promise<string> {
+    return sendTelegramFile(this.#api, address, file, options.signal);
   }
 
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {

@@ -9,6 +9,7 @@ import { ledger } from './0008-ledger.ts';
 import { usage } from './0009-usage.ts';
 import { responses } from './0010-responses.ts';
 import { conversation } from './0012-conversation.ts';
+import { files } from './0015-files.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -29,4 +30,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0009-usage', statements: usage },
   { name: '0010-responses', statements: responses },
   { name: '0012-conversation', statements: conversation },
+  { name: '0015-files', statements: files },
 ];
