@@ -1,9 +1,10 @@
 export { FakeSlack } from './fake-slack.ts';
 export type { SlackDelivery, SlackFault } from './fake-slack.ts';
 export { signedSlackHeaders, type SlackUserMessage } from './slack-payloads.ts';
-export type { SentSlackMessage } from './slack-post.ts';
+export type { SentSlackFile, SentSlackMessage } from './slack-post.ts';
 export { FakeTelegram } from './fake-telegram.ts';
-export type { SentMessage, TelegramFault, UserMessage } from './fake-telegram.ts';
+export type { SentMessage, TelegramFault, UserFile, UserMessage } from './fake-telegram.ts';
+export { FileShelf, type FileFault, type ShelvedFile } from './file-shelf.ts';
 export { createDirectEgress } from './direct-egress.ts';
 export { FakeDiscord } from './fake-discord.ts';
 export type { DiscordFault, DiscordMessage, DiscordUserMessage, SignedCall } from './discord-types.ts';

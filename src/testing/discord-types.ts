@@ -1,3 +1,5 @@
+import type { FormFileSent } from './read-multipart.ts';
+
 /** A JSON object, unread. */
 export type UnreadJson = Readonly<Record<string, unknown>>;
 
@@ -16,6 +18,8 @@ export interface DiscordMessage {
   readonly nonce: string | undefined;
   readonly body: UnreadJson;
   buttons: readonly { readonly text: string; readonly data: string }[];
+  /** What the bot sent as a file; its text is empty then. */
+  readonly file?: FormFileSent;
 }
 
 /** What goes wrong with the next calls. `cut-*`: the connection breaks before or after the call took effect. */

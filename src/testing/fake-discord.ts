@@ -2,6 +2,8 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
+import { FileShelf, type ShelvedFile } from './file-shelf.ts';
+import { readMultipart, type FormFileSent } from './read-multipart.ts';
 import { discordCallName } from './discord-call-name.ts';
 import { readDiscordMarkdown } from './discord-markdown.ts';
 import type {
@@ -26,6 +28,7 @@ interface Answer {
 
 const deferred = 5;
 const ephemeralFlag = 64;
+const mostUpload = 10_485_760;
 const epochMs = 1_420_070_400_000n;
 
 /** Discord on loopback for one application: REST, gateway and the caller of its interactions endpoint. */
@@ -39,6 +42,8 @@ export class FakeDiscord {
   readonly commands = new Map<string, Json>();
   readonly channels = new Map<string, Json>();
   readonly gateway: FakeDiscordGateway;
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new FileShelf();
   /** Answers of the endpoint and of callbacks, by interaction. */
   readonly acknowledgements: { readonly id: string; readonly status: number; readonly body: Json }[] = [];
   interactionsUrl: string | undefined;
@@ -99,6 +104,23 @@ export class FakeDiscord {
   /** A new id of now. */
   snowflake(): string {
     return String(((BigInt(Date.now()) - epochMs) << 22n) | (this.#next++ & 0x3f_ffffn));
+  }
+
+  /** A file as a message carries it; its address is good for so many milliseconds. */
+  attachmentOf(file: { bytes: Uint8Array; name?: string; mimeType?: string }, lifeMs = 86_400_000): Json {
+    const shelved = this.files.add(file);
+    return {
+      id: this.snowflake(),
+      filename: shelved.name,
+      content_type: shelved.mimeType,
+      size: shelved.bytes.length,
+      url: this.#fileUrl(shelved, lifeMs),
+    };
+  }
+
+  #fileUrl({ id }: ShelvedFile, lifeMs: number): string {
+    const until = Math.floor((Date.now() + lifeMs) / 1000).toString(16);
+    return `http://${this.#host}/attachments/${id}?ex=${until}&hm=signature`;
   }
 
   /** A message as the gateway carries it. */
@@ -234,7 +256,11 @@ export class FakeDiscord {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').replace(/^\/api\/v10/, '');
     const name = `${request.method ?? ''} ${discordCallName(path)}`;
-    const body = await readJson(request);
+    if (request.method === 'GET' && path.startsWith('/attachments/')) {
+      this.#serveFile(path, response);
+      return;
+    }
+    const body = await readBody(request);
     const byToken = /^\/(?:webhooks|interactions)\//.test(path);
     if (!byToken && request.headers.authorization !== `Bot ${this.token}`) {
       reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
@@ -259,6 +285,24 @@ export class FakeDiscord {
     this.#look();
   }
 
+  /** Without an address that is still good nobody gets a file. */
+  #serveFile(path: string, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(path, 'http://fake');
+    const isGood = Number.parseInt(searchParams.get('ex') ?? '0', 16) * 1000 > Date.now();
+    if (isGood) this.files.serve(pathname.split('/').at(-1) ?? '', response);
+    else response.writeHead(404).end();
+    this.#look();
+  }
+
+  #renew(body: Json): Answer {
+    const addresses = Array.isArray(body['attachment_urls']) ? (body['attachment_urls'] as string[]) : [];
+    const refreshed = addresses.map((original) => {
+      const file = this.files.files.get(new URL(original).pathname.split('/').at(-1) ?? '');
+      return { original, refreshed: file === undefined ? null : this.#fileUrl(file, 86_400_000) };
+    });
+    return ok({ refreshed_urls: refreshed });
+  }
+
   #answer(name: string, path: string, body: Json): Answer {
     const parts = path.split(/[/?]/);
     const id = parts[2] ?? '';
@@ -281,6 +325,8 @@ export class FakeDiscord {
       case 'POST /applications/:id/commands':
         this.commands.set(String(body['name']), body);
         return ok(body);
+      case 'POST /attachments/refresh-urls':
+        return this.#renew(body);
       case 'POST /users/@me/channels':
         return ok({ id: `8${String(body['recipient_id']).slice(1)}`, type: 1 });
       case 'POST /channels/:id/typing':
@@ -355,7 +401,10 @@ export class FakeDiscord {
 
   #show(channelId: string, via: DiscordMessage['via'], body: Json): Answer {
     const source = typeof body['content'] === 'string' ? body['content'] : '';
-    if (source.trim() === '')
+    const file = body['file'] as FormFileSent | undefined;
+    if ((file?.bytes.length ?? 0) > mostUpload)
+      return { status: 413, body: { message: 'Request entity too large', code: 40_005 } };
+    if (source.trim() === '' && file === undefined)
       return { status: 400, body: { message: 'Cannot send an empty message', code: 50_006 } };
     if (source.length > 2000) return { status: 400, body: { message: 'Invalid Form Body', code: 50_035 } };
     const reference = body['message_reference'] as { message_id?: string } | undefined;
@@ -370,6 +419,7 @@ export class FakeDiscord {
       nonce: body['nonce'] as string | undefined,
       body,
       buttons: buttonsOf(body['components']),
+      ...(file === undefined ? {} : { file }),
     };
     this.messages.push(message);
     this.#look();
@@ -386,10 +436,17 @@ function buttonsOf(components: unknown): DiscordMessage['buttons'] {
   return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
 }
 
-async function readJson(request: IncomingMessage): Promise<Json> {
+/** JSON, or a form whose file is under `file`. */
+async function readBody(request: IncomingMessage): Promise<Json> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
+  const whole = Buffer.concat(parts);
+  const contentType = request.headers['content-type'] ?? '';
+  if (contentType.startsWith('multipart/form-data')) {
+    const { fields, files } = readMultipart(contentType, whole);
+    return { ...(JSON.parse(fields['payload_json'] ?? '{}') as Json), file: files[0] };
+  }
+  const text = whole.toString('utf8');
   return text === '' ? {} : (JSON.parse(text) as Json);
 }
 

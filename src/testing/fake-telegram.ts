@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FileShelf } from './file-shelf.ts';
+import { readMultipart, type FormFileSent } from './read-multipart.ts';
 import { readTelegramHtml } from './telegram-html.ts';
 
 /** A message that the bot has sent. */
@@ -15,6 +17,21 @@ export interface SentMessage {
   readonly replyTo: number | undefined;
   /** What can be pressed below it. */
   readonly buttons: readonly { readonly text: string; readonly data: string }[];
+  /** What the bot sent as a file; its text is empty then. */
+  readonly file?: FormFileSent;
+}
+
+/** A file that a person sends. */
+export interface UserFile {
+  readonly chatId: number;
+  readonly bytes: Uint8Array;
+  /** Default `document`. */
+  readonly as?: 'photo' | 'document' | 'voice';
+  readonly name?: string;
+  readonly mimeType?: string;
+  readonly caption?: string;
+  /** Anything else of Telegram's message object. */
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -45,6 +62,8 @@ type Answer =
   | { readonly status: number; readonly description: string; readonly retryAfter?: number };
 
 const webhookRetryMs = 50;
+const mostDownload = 20_000_000;
+const mostUpload = 50_000_000;
 
 /** A Bot API on loopback for one bot: give `apiBase` and `token` to a channel, let users write, read what the bot sent. */
 export class FakeTelegram {
@@ -53,6 +72,8 @@ export class FakeTelegram {
   readonly username: string;
   readonly calls: Call[] = [];
   readonly messages: SentMessage[] = [];
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new FileShelf();
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   readonly #server: Server;
   #updates: Readonly<Record<string, unknown>>[] = [];
@@ -113,6 +134,27 @@ export class FakeTelegram {
         ...(message.text === undefined ? {} : { text: message.text }),
         ...message.extra,
       },
+    });
+  }
+
+  /** Somebody sends a file. Returns the update's id. */
+  userSendsFile({ chatId, bytes, as = 'document', name, mimeType, caption, extra }: UserFile): number {
+    const { id } = this.files.add({
+      bytes,
+      ...(name === undefined ? {} : { name }),
+      ...(mimeType === undefined ? {} : { mimeType }),
+    });
+    const file = {
+      file_id: id,
+      file_unique_id: `unique-${id}`,
+      file_size: bytes.length,
+      ...(name === undefined || as === 'photo' ? {} : { file_name: name }),
+      ...(mimeType === undefined || as === 'photo' ? {} : { mime_type: mimeType }),
+    };
+    const sent = as === 'photo' ? [{ ...file, width: 90, height: 90 }] : file;
+    return this.userSays({
+      chatId,
+      extra: { [as]: sent, ...(caption === undefined ? {} : { caption }), ...extra },
     });
   }
 
@@ -218,7 +260,13 @@ export class FakeTelegram {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('/');
     const method = path[2] ?? '';
-    const parameters = await readJson(request);
+    if (path[1] === 'file') {
+      if (path[2] === `bot${this.token}`) this.files.serve(path[4] ?? '', response);
+      else reply(response, { status: 401, description: 'Unauthorized' });
+      for (const look of this.#watchers) look();
+      return;
+    }
+    const parameters = await readParameters(request);
     if (path[1] !== `bot${this.token}`) {
       reply(response, { status: 401, description: 'Unauthorized' });
       return;
@@ -259,6 +307,11 @@ export class FakeTelegram {
         return { result: true };
       case 'sendMessage':
         return this.#sendMessage(parameters);
+      case 'getFile':
+        return this.#getFile(String(parameters['file_id']));
+      case 'sendDocument':
+      case 'sendPhoto':
+        return this.#sendFile(parameters);
       case 'sendChatAction':
       case 'answerCallbackQuery':
       case 'setMyCommands':
@@ -330,6 +383,35 @@ export class FakeTelegram {
     };
   }
 
+  #getFile(id: string): Answer {
+    const file = this.files.files.get(id);
+    if (file === undefined) return { status: 400, description: 'Bad Request: invalid file_id' };
+    if (file.bytes.length > mostDownload) return { status: 400, description: 'Bad Request: file is too big' };
+    return { result: { file_id: id, file_size: file.bytes.length, file_path: `documents/${id}` } };
+  }
+
+  #sendFile(parameters: Call['parameters']): Answer {
+    const refusal = this.#refusal(parameters);
+    if (refusal !== undefined) return refusal;
+    const file = parameters['file'] as FormFileSent | undefined;
+    if (file === undefined || file.bytes.length === 0)
+      return { status: 400, description: 'Bad Request: file must be non-empty' };
+    if (file.bytes.length > mostUpload) return { status: 413, description: 'Request Entity Too Large' };
+    const message: SentMessage = {
+      messageId: this.#nextMessage++,
+      chatId: String(parameters['chat_id']),
+      text: '',
+      source: '',
+      parseMode: undefined,
+      threadId: parameters['message_thread_id'] as number | undefined,
+      replyTo: undefined,
+      buttons: [],
+      file,
+    };
+    this.messages.push(message);
+    return { result: { message_id: message.messageId, date: 1_767_225_600 } };
+  }
+
   #refusal(parameters: Call['parameters']): Answer | undefined {
     if (!this.#blocked.has(String(parameters['chat_id']))) return undefined;
     return { status: 403, description: 'Forbidden: bot was blocked by the user' };
@@ -373,10 +455,17 @@ function buttonsOf(markup: unknown): SentMessage['buttons'] {
   return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
 }
 
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+/** JSON, or a form whose file is under `file`. */
+async function readParameters(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const parts: Buffer[] = [];
   for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
+  const body = Buffer.concat(parts);
+  const contentType = request.headers['content-type'] ?? '';
+  if (contentType.startsWith('multipart/form-data')) {
+    const { fields, files } = readMultipart(contentType, body);
+    return { ...fields, file: files[0] };
+  }
+  const text = body.toString('utf8');
   return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
 }
 
