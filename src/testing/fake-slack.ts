@@ -372,7 +372,13 @@ export class FakeSlack {
       const upload = this.#uploads.get(id);
       if (upload?.bytes === undefined) return { error: 'file_not_found' };
       const thread = threadTs as string | undefined;
-      this.shared.push({ id, channel: String(channel), threadTs: thread, name: upload.name, bytes: upload.bytes });
+      this.shared.push({
+        id,
+        channel: String(channel),
+        threadTs: thread,
+        name: upload.name,
+        bytes: upload.bytes,
+      });
     }
     return { result: { files } };
   }

@@ -56,7 +56,10 @@ function isText(bytes: Uint8Array): boolean {
  * What a file is, by its content. Name and `said` type only tell texts apart from each other and archives from each other:
  * a page that says it is a picture is a text.
  */
-export function contentTypeOf(bytes: Uint8Array, { name, said = '' }: { name: string; said?: string }): string {
+export function contentTypeOf(
+  bytes: Uint8Array,
+  { name, said = '' }: { name: string; said?: string },
+): string {
   const head = Buffer.from(bytes.subarray(0, 32)).toString('latin1');
   const known = signatures.find(({ bytes: wanted, at = 0 }) => head.startsWith(wanted, at))?.type;
   const declared = said.split(';')[0]?.trim().toLowerCase() ?? '';

@@ -59,7 +59,9 @@ export class FileStore {
   /** Adds a file to the answer of a run that is executed. The same key and name, the same file. */
   async add(scope: Scope, runId: string, key: string, given: GivenFile): Promise<RunFile> {
     const { tenant } = scope;
-    const hash = createHash('sha256').update(`${tenant}\n${key}\n${given.name ?? ''}`).digest('hex');
+    const hash = createHash('sha256')
+      .update(`${tenant}\n${key}\n${given.name ?? ''}`)
+      .digest('hex');
     const file = await this.#put(tenant, `fil_${hash.slice(0, 32)}`, given);
     // Of the whole tree of runs: who gave the work away answers with what came back.
     await sql`

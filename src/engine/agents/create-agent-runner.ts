@@ -140,7 +140,9 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
         projectDir: deps.projectDir,
         ...(deps.files === undefined
           ? {}
-          : { files: toolFilesOf(deps.files, { scope: context.scope, runId: context.runId, idempotencyKey }) }),
+          : {
+              files: toolFilesOf(deps.files, { scope: context.scope, runId: context.runId, idempotencyKey }),
+            }),
         effects: context.effects,
         signal,
         logger: context.logger,

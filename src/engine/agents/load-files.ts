@@ -1,5 +1,10 @@
 import { AppError, type Logger } from '../../base/index.ts';
-import { contentTypeOf, isTextType, modelImageTypes, type FileStore } from '../../capabilities/files/index.ts';
+import {
+  contentTypeOf,
+  isTextType,
+  modelImageTypes,
+  type FileStore,
+} from '../../capabilities/files/index.ts';
 import type { ModelReference, ModelRouter } from '../../capabilities/models/index.ts';
 import { storedIdOf, type ChatMessage, type UserPart } from '../../protocol/index.ts';
 import { quotedText } from './quoted-text.ts';
@@ -42,7 +47,8 @@ interface Room {
 }
 
 const text = (words: string): UserPart => ({ type: 'text', text: words });
-const nameOf = (part: UserPart): string => (part.type === 'file' && part.name !== undefined ? part.name : 'picture');
+const nameOf = (part: UserPart): string =>
+  part.type === 'file' && part.name !== undefined ? part.name : 'picture';
 const refused = 'the model does not take it';
 
 /** Loads files of one tenant for the models of one run. */

@@ -121,7 +121,8 @@ export async function askModel(
         return await ask(loaded?.messages ?? step.request.messages, io.idempotencyKey);
       } catch (error) {
         // A picture that a model refuses stays in the history: without this it would end every later turn too.
-        if (loaded?.hasMedia !== true || !(error instanceof AppError) || error.code !== 'model_rejected') throw error;
+        if (loaded?.hasMedia !== true || !(error instanceof AppError) || error.code !== 'model_rejected')
+          throw error;
         return await ask(loaded.withoutMedia(), `${io.idempotencyKey}:text`);
       }
     },

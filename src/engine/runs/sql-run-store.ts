@@ -312,7 +312,9 @@ export class SqlRunStore implements RunStore {
       }
       // Their blobs are swept: nothing refers to them any more.
       await sql`
-        delete from run_files where run_id in (select id from runs where session_id = ${sessionId})`.execute(trx);
+        delete from run_files where run_id in (select id from runs where session_id = ${sessionId})`.execute(
+        trx,
+      );
       await trx.updateTable('runs').set({ session_id: null }).where('session_id', '=', sessionId).execute();
       await trx.deleteFrom('messages').where('session_id', '=', sessionId).execute();
       await trx.deleteFrom('sessions').where('id', '=', sessionId).execute();

@@ -37,7 +37,8 @@ function reasonOf({ file, problem, kind }: Attachment): string {
   const type = file.mimeType;
   if (type.startsWith('audio/')) return 'I cannot listen to recordings yet';
   if (type.startsWith('video/')) return 'I cannot watch videos yet';
-  if (kind === 'image' && !type.startsWith('image/')) return `it is no picture that can be shown, but ${type}`;
+  if (kind === 'image' && !type.startsWith('image/'))
+    return `it is no picture that can be shown, but ${type}`;
   return `files of type ${type} cannot be read`;
 }
 

@@ -155,7 +155,10 @@ export interface ChannelAdapter {
    * Opens a file of a message. Throws `SendError`: `retry` where another try may help, `permanent` where none will; its
    * message is read by people. A platform without it has `files.mostBytesIn` 0.
    */
-  openAttachment?(attachment: Attachment, options: { readonly signal: AbortSignal }): Promise<OpenedAttachment>;
+  openAttachment?(
+    attachment: Attachment,
+    options: { readonly signal: AbortSignal },
+  ): Promise<OpenedAttachment>;
   /**
    * Sends one file of at most `files.mostBytesOut` and returns the platform's id of the message; `key` as in `sendChunk`.
    * Throws `SendError`; `payload_too_large`: the platform takes no file of this size here. A platform without it has

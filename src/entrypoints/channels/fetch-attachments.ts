@@ -1,7 +1,12 @@
 import { AppError, toAppError, withDeadline, type Clock, type Logger } from '../../base/index.ts';
 import type { FileStore } from '../../capabilities/files/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import { defaultTenant, type Attachment, type ChannelDefinition, type Message } from '../../protocol/index.ts';
+import {
+  defaultTenant,
+  type Attachment,
+  type ChannelDefinition,
+  type Message,
+} from '../../protocol/index.ts';
 import { AttachmentRows } from './attachment-rows.ts';
 import { isSettled, sizeOf } from './attachment-words.ts';
 import { backOffMs } from './back-off.ts';
@@ -63,7 +68,9 @@ export class AttachmentFetcher {
   wants(message: Message): boolean {
     const adapter = this.#adapter();
     return (
-      message.attachments.length > 0 && this.#definition.spec.files.read && adapter.openAttachment !== undefined
+      message.attachments.length > 0 &&
+      this.#definition.spec.files.read &&
+      adapter.openAttachment !== undefined
     );
   }
 
@@ -117,12 +124,7 @@ export class AttachmentFetcher {
   }
 
   /** Milliseconds until the next try; `undefined`: it is settled. Throws when the process stops or the storage fails. */
-  async #one(
-    id: string,
-    attachment: Attachment,
-    index: number,
-    tries: number,
-  ): Promise<number | undefined> {
+  async #one(id: string, attachment: Attachment, index: number, tries: number): Promise<number | undefined> {
     if (attachment.file !== undefined || attachment.problem !== undefined) return undefined;
     const { perMessage } = this.#definition.spec.files;
     const settle = (what: Pick<Attachment, 'file' | 'problem'>): Promise<void> =>

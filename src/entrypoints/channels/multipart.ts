@@ -20,7 +20,9 @@ export function multipartForm(
     Buffer.from(`${begin(`name=${quoted(name)}`)}${value}\r\n`),
   );
   parts.push(
-    Buffer.from(begin(`name=${quoted(file.field)}; filename=${quoted(file.name)}`, headerSafe(file.mimeType))),
+    Buffer.from(
+      begin(`name=${quoted(file.field)}; filename=${quoted(file.name)}`, headerSafe(file.mimeType)),
+    ),
     file.bytes,
     Buffer.from(`\r\n--${boundary}--\r\n`),
   );

@@ -39,10 +39,7 @@ export async function requestFile(
 }
 
 /** The file in an answer. Redirects are not followed: they lead to where nobody has looked. */
-export function openedFile(
-  { status, headers, body }: EgressResponse,
-  server: string,
-): OpenedAttachment {
+export function openedFile({ status, headers, body }: EgressResponse, server: string): OpenedAttachment {
   if (status === 200) {
     const length = Number(headers['content-length'] ?? Number.NaN);
     const mimeType = headers['content-type'];

@@ -16,7 +16,10 @@ export const runAnswer = z
     execution_time_ms: z.number(),
     usage: wireUsage,
     citations: z.array(z.unknown()).describe('Passages that the answer quotes.'),
-    files: z.array(wireRunFile).optional().describe('Files that go along with the answer, where there are any.'),
+    files: z
+      .array(wireRunFile)
+      .optional()
+      .describe('Files that go along with the answer, where there are any.'),
   })
   .meta({ id: 'RunAnswer' });
 

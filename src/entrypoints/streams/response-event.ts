@@ -36,7 +36,9 @@ export function toResponseEvent(
       tokens_used: response.usage.inputTokens + response.usage.outputTokens,
       images: [
         ...textsOf(output['images']),
-        ...made.filter(({ mimeType }) => mimeType.startsWith('image/')).map((file) => addressOf(response, file)),
+        ...made
+          .filter(({ mimeType }) => mimeType.startsWith('image/'))
+          .map((file) => addressOf(response, file)),
       ],
       files: made.length > 0 ? made.map((file) => fileRecord(response, file)) : recordsOf(output['files']),
       metadata: {

@@ -26,14 +26,26 @@ import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
 import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
-import { channelDefinition, type ChannelDefinition, type Scope } from '../../../src/protocol/index.ts';
+import {
+  channelDefinition,
+  type ChannelDefinition,
+  type RunFile,
+  type Scope,
+} from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
 
 /** An agent that says what the test wants it to say. */
 export class EchoExecutor implements RunExecutor {
-  readonly inputs: { message: string; sessionId: string | null; principal: string }[] = [];
+  readonly inputs: {
+    message: string;
+    files: readonly RunFile[];
+    sessionId: string | null;
+    principal: string;
+  }[] = [];
   answer: (message: string, context: RunContext) => Promise<string> = (message) =>
     Promise.resolve(`echo: ${message}`);
+  /** Files that go along with the answer. */
+  files: (context: RunContext) => Promise<readonly RunFile[]> = () => Promise.resolve([]);
 
   snapshot(_scope: Scope, name: string) {
     if (name !== 'echo') return Promise.reject(new AppError('not_found', `there is no agent "${name}"`));
@@ -41,10 +53,20 @@ export class EchoExecutor implements RunExecutor {
   }
 
   async execute(_definition: Json, context: RunContext): Promise<RunResult> {
-    const { message } = context.input as { message: string };
-    this.inputs.push({ message, sessionId: context.sessionId, principal: context.scope.principal });
+    const { message, files: sent = [] } = context.input as { message: string; files?: readonly RunFile[] };
+    this.inputs.push({
+      message,
+      files: sent,
+      sessionId: context.sessionId,
+      principal: context.scope.principal,
+    });
     const text = await this.answer(message, context);
-    return { output: { text }, text, messages: [{ role: 'assistant', content: text }] };
+    const files = await this.files(context);
+    return {
+      output: { text, ...(files.length === 0 ? {} : { files: [...files] }) },
+      text,
+      messages: [{ role: 'assistant', content: text }],
+    };
   }
 }
 
@@ -58,6 +80,7 @@ export const hastyClock: Clock = {
 export interface ChannelGround {
   readonly storage: Storage;
   readonly queue: PgBossQueue;
+  readonly files: FileStore;
   readonly runs: RunEngine;
   readonly executor: EchoExecutor;
   readonly telegram: FakeTelegram;
@@ -92,6 +115,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   return {
     storage,
     queue,
+    files,
     runs,
     executor,
     telegram,

@@ -24,7 +24,8 @@ export const sendFile: Tool = defineTool({
       mime_type: z.string().max(200).optional().describe('Such as "text/csv".'),
     })
     .refine(
-      ({ text, base64: encoded, file }) => [text, encoded, file].filter((one) => one !== undefined).length === 1,
+      ({ text, base64: encoded, file }) =>
+        [text, encoded, file].filter((one) => one !== undefined).length === 1,
       'expected exactly one of text, base64 and file',
     ),
   effect: 'keyed',

@@ -67,7 +67,9 @@ export function createCallTool(deps: {
       files: z
         .array(z.record(z.string(), z.unknown()))
         .optional()
-        .describe('Files that it made; as `files` of the output of the workflow they go along with the answer.'),
+        .describe(
+          'Files that it made; as `files` of the output of the workflow they go along with the answer.',
+        ),
     }),
     literal: ['tool', 'domains', 'paths', 'write', 'knowledge'],
     kind: 'tool',

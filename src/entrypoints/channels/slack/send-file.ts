@@ -74,7 +74,10 @@ async function upload(
     throw new SendError('retry', 'Slack did not take the file');
   }
   if (status === 200) return;
-  throw new SendError(status >= 500 || status === 429 ? 'retry' : 'permanent', `Slack answered the upload with ${status}`);
+  throw new SendError(
+    status >= 500 || status === 429 ? 'retry' : 'permanent',
+    `Slack answered the upload with ${status}`,
+  );
 }
 
 /** What is uploaded is seen by nobody before the last call: until then every doubt is a new try. */

@@ -23,7 +23,11 @@ export async function openTelegramAttachment(
 ): Promise<OpenedAttachment> {
   const { api, egress, apiBase, token } = parts;
   const found = await callAsSend(() =>
-    api('getFile', { file_id: attachment.platformRef ?? attachment.id }, { signal, timeoutMs: callTimeoutMs }),
+    api(
+      'getFile',
+      { file_id: attachment.platformRef ?? attachment.id },
+      { signal, timeoutMs: callTimeoutMs },
+    ),
   );
   const path = isJsonObject(found) ? found['file_path'] : undefined;
   // A server of one's own may name a folder of its machine, which is no address.
@@ -31,6 +35,9 @@ export async function openTelegramAttachment(
     throw new SendError('permanent', 'Telegram named no address of the file');
   const address = path.split('/').map(encodeURIComponent).join('/');
   const url = `${apiBase.replace(/\/+$/, '')}/file/bot${token}/${address}`;
-  const { mimeType: _served, ...opened } = openedFile(await requestFile(egress(), { url, server }, signal), server);
+  const { mimeType: _served, ...opened } = openedFile(
+    await requestFile(egress(), { url, server }, signal),
+    server,
+  );
   return { ...opened, name: path.split('/').at(-1) ?? path };
 }

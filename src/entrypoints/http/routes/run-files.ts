@@ -50,8 +50,7 @@ export function addRunFileRoutes(app: HttpApp, { runStore, files }: RouteDeps): 
     async ({ scope, params }, reply) => {
       const run = await runStore.get(scope, params.id);
       const file = await files.find(scope, run.id, params.file);
-      if (file === undefined)
-        throw new AppError('not_found', `run "${run.id}" has no file "${params.file}"`);
+      if (file === undefined) throw new AppError('not_found', `run "${run.id}" has no file "${params.file}"`);
       const bytes = await files.read(scope.tenant, file.id);
       // Whoever sent it chose the content: no browser is to run it on our address.
       const type = shown.test(file.mimeType) ? file.mimeType : 'application/octet-stream';

@@ -102,7 +102,10 @@ export const sharedChannelFields = {
   access: channelAccess,
   files: z
     .strictObject({
-      read: z.boolean().default(true).describe('Fetch the files that people send, and show them to the agent.'),
+      read: z
+        .boolean()
+        .default(true)
+        .describe('Fetch the files that people send, and show them to the agent.'),
       maxBytes: z
         .int()
         .min(1)
