@@ -8,6 +8,7 @@ export * from './name-pattern.ts';
 export * from './nearest-name.ts';
 export * from './references.ts';
 export * from './service.ts';
+export * from './storable.ts';
 export { spliceJson, type JsonEdits } from './splice-json.ts';
 export * from './process-running.ts';
 export * from './visible-json.ts';

@@ -1,4 +1,11 @@
-import { toAppError, AppError, type Clock, type Json, type SerializedError } from '../../base/index.ts';
+import {
+  toAppError,
+  AppError,
+  storable,
+  type Clock,
+  type Json,
+  type SerializedError,
+} from '../../base/index.ts';
 import type { BlobStore } from '../../platform/blobs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import { addUsage, noUsage, type RunEvent, type StepKind, type Usage } from '../../protocol/index.ts';
@@ -235,7 +242,7 @@ export class RunJournal {
       };
       let output: T;
       try {
-        output = await run({
+        const result = await run({
           attempt,
           idempotencyKey: `${runId}:${key}`,
           signal,
@@ -244,6 +251,8 @@ export class RunJournal {
             usage = addUsage(usage, more);
           },
         });
+        // Now, so that the run goes on with what it would find in its journal.
+        output = storable(result);
       } catch (error) {
         if (error instanceof RunInterruption) throw error;
         // A run that is being stopped leaves its step open: whether it failed is not known.
@@ -255,7 +264,7 @@ export class RunJournal {
         const placed = await this.#outputs.place(key, output);
         if (placed.blob !== null) failpoint('step-blob-stored');
         const written = record('completed', placed, null);
-        if (options.writeBehind === true && this.#behind.size < mostBehind && canFollow(placed)) {
+        if (options.writeBehind === true && this.#behind.size < mostBehind && placed.blob === null) {
           this.#writeBehind(written);
           failpoint('step-answered');
         } else {
@@ -311,24 +320,16 @@ const unstorable = new Set(['payload_too_large', 'limit_exceeded', 'output_inval
 /** A run that is this many records ahead of the database waits for it. */
 const mostBehind = 1000;
 
-/** Can the record be written while the run goes on? Not where the database might refuse the output. */
-function canFollow({ blob, json }: StepOutput): boolean {
-  return blob === null && !/\\u(?:0000|d[89a-f])/i.test(json ?? '');
-}
-
 const longestErrorText = 16 * 1024;
 
 /** An error as the journal keeps it: of a size that fits a row, and without the characters that `jsonb` refuses. */
 function storableError(error: AppError): SerializedError {
-  const stored = error.toJSON();
-  const message = stored.message.slice(0, longestErrorText).replaceAll('\u0000', '\uFFFD').toWellFormed();
-  const details = JSON.stringify(stored.details ?? null);
-  const fits = details.length <= longestErrorText && !/\\u(0000|d[89a-f])/i.test(details);
-  const { code, retryable } = stored;
-  return {
+  const { code, message, retryable, details } = error.toJSON();
+  const fits = details !== undefined && JSON.stringify(details).length <= longestErrorText;
+  return storable({
     code,
-    message,
+    message: message.slice(0, longestErrorText),
     retryable,
-    ...(fits && stored.details !== undefined ? { details: stored.details } : {}),
-  };
+    ...(fits ? { details } : {}),
+  });
 }

@@ -6,6 +6,7 @@ import {
   type Json,
   type Logger,
   type SerializedError,
+  storable,
 } from '../../base/index.ts';
 import type { PermissionScope, RunEvent, RunTarget, Scope } from '../../protocol/index.ts';
 import type { ActivityMonitor, RunActivity } from './activity-monitor.ts';
@@ -114,9 +115,10 @@ export async function executeRun(
     const signal = AbortSignal.any([deadline.signal, over.signal]);
     const context = createContext(host, run, journal, activity, signal, logger);
     const execution = executor.execute(definition, context);
-    const outcome = await whileWaitedFor(host.tree, () =>
+    const came = await whileWaitedFor(host.tree, () =>
       Promise.race([execution, suspended, abortedFor(deadline.signal, deps, abortGraceMs)]),
     );
+    const outcome = storable(came);
     if (outcome === 'suspended') {
       // The execution that was left behind ends at its next step, or never; nobody listens to it any more.
       execution.catch(() => {});

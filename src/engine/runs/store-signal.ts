@@ -1,5 +1,5 @@
 import { sql, type Transaction } from 'kysely';
-import type { Json } from '../../base/index.ts';
+import { storable, type Json } from '../../base/index.ts';
 import type { Database } from '../../platform/storage/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import { tellExecution, wakeRun } from './suspend-run.ts';
@@ -24,7 +24,7 @@ export async function storeSignal(
       id: `${run.id}:${signal.id}`,
       run_id: run.id,
       name: signal.name,
-      payload: JSON.stringify(signal.payload),
+      payload: JSON.stringify(storable(signal.payload)),
       principal: signal.principal,
       consumed_by: null,
       created_at: new Date(deps.clock.now()),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
-import { AppError, canonicalJson, type Json } from '../../base/index.ts';
+import { AppError, canonicalJson, storable, type Json } from '../../base/index.ts';
 import { createJobId } from '../../platform/queue/index.ts';
 import type { Database } from '../../platform/storage/index.ts';
 import type { AgentRequest, Scope } from '../../protocol/index.ts';
@@ -32,9 +32,10 @@ export async function submitRequest(
   deps: RunEngineDeps,
   known: KnownSnapshots,
   scope: Scope,
-  request: AgentRequest,
+  asked: AgentRequest,
   within?: WithinSubmit,
 ): Promise<SubmittedRun | undefined> {
+  const request = storable(asked);
   const executor = deps.executors[request.target.kind];
   if (executor === undefined) {
     throw new AppError(

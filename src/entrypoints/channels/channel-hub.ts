@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type Logger,
   type Service,
+  storable,
 } from '../../base/index.ts';
 import type { FileStore } from '../../capabilities/files/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
@@ -311,7 +312,8 @@ export class ChannelHub implements Service {
       commands: chatCommands,
       createEgress: this.#deps.createEgress,
       allowPrivate: this.#deps.allowPrivate,
-      accept: async (message) => {
+      accept: async (written) => {
+        const message = storable(written);
         channel.lastInAt = this.#deps.clock.now();
         const acceptance = await acceptor.accept(message);
         if (acceptance.outcome === 'submitted')

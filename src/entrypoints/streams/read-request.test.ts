@@ -90,9 +90,9 @@ describe('requests of agent:requests', () => {
     expect(readRequest(entry({ ...whole, priority: { level: 1 } })).event.content).toBe('hello');
   });
 
-  it('lose what no database takes', () => {
+  it('have a mark in place of what no database takes', () => {
     const text = JSON.stringify({ ...whole, content: 'a\u0000b\ud83d' });
-    expect(readRequest(entry(text)).event.content).toBe('ab\ufffd');
+    expect(readRequest(entry(text)).event.content).toBe('a\ufffdb\ufffd');
   });
 
   it.each(['agent:requests', 'agent:dead'])('must not be answered in %s', (stream) => {

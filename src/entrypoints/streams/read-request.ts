@@ -1,4 +1,4 @@
-import { AppError, isJsonObject, tryParseJson, type Json } from '../../base/index.ts';
+import { AppError, isJsonObject, storable, tryParseJson, type Json } from '../../base/index.ts';
 import type { StreamEntry } from '../../platform/bus/index.ts';
 import { agentRequestEvent, agentStreams, type AgentRequestEvent } from '../../protocol/index.ts';
 
@@ -14,8 +14,6 @@ export interface ReadRequest {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const mostIssues = 5;
-/** Escapes that may stand for characters which no database takes: NUL, and halves of pairs. */
-const unstorable = /\\u(?:0000|d[89a-f])/i;
 
 /** Error: `invalid_request` with the reason for people, for an entry that can never be a request. */
 export function readRequest(entry: StreamEntry): ReadRequest {
@@ -42,17 +40,7 @@ function bodyOf({ body }: StreamEntry): Json {
   }
   const value = tryParseJson(text);
   if (value === undefined) throw new AppError('invalid_request', 'the body is no JSON');
-  return unstorable.test(text) ? storable(value) : value;
-}
-
-/** The same without NUL, and with a mark in place of half a character. */
-function storable(value: Json): Json {
-  if (typeof value === 'string') return value.replaceAll('\0', '').toWellFormed();
-  if (Array.isArray(value)) return (value as readonly Json[]).map(storable);
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [storable(key) as string, storable(inner ?? null)]),
-  );
+  return storable(value);
 }
 
 /** Fields written one by one, without an envelope, are all text: lists and objects come as JSON. */

@@ -9,10 +9,15 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
+import { storable } from '../../base/index.ts';
 import type { SqlSession, SqlSource } from './sql-session.ts';
 import { claimTransactionScope } from './transaction-scope.ts';
 
 const counted = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE']);
+
+/** No text of PostgreSQL holds a NUL; a name with one is a name that nothing has. */
+const holdable = (parameter: unknown): unknown =>
+  typeof parameter === 'string' || Array.isArray(parameter) ? storable(parameter) : parameter;
 
 class SessionConnection implements DatabaseConnection {
   readonly session: SqlSession;
@@ -22,7 +27,7 @@ class SessionConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const result = await this.session.query(query.sql, query.parameters);
+    const result = await this.session.query(query.sql, query.parameters.map(holdable));
     const rows = result.rows as R[];
     return counted.has(result.command) ? { rows, numAffectedRows: BigInt(result.rowCount) } : { rows };
   }

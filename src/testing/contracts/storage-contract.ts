@@ -81,6 +81,12 @@ export function storageContract(name: string, create: () => Promise<StorageFixtu
       ]);
     });
 
+    it('takes a text with NUL as one with a mark in its place', async () => {
+      const { rows } = await sql<{ one: string; all: string[] }>`
+        select ${'a\0b'}::text as one, ${['c\0', 'd']}::text[] as all`.execute(storage.db);
+      expect(rows).toEqual([{ one: 'a\uFFFDb', all: ['c\uFFFD', 'd'] }]);
+    });
+
     it('tells how many rows a statement changed', async () => {
       await storage.db
         .insertInto('workers')

@@ -211,6 +211,8 @@ export function streamContract(
       await append(1, 2, 3);
       await letters.until(1);
       expect(letters.seen).toMatchObject([{ reason: 'unwanted', body: '2' }]);
+      // Told when the broker has confirmed the letter, which may be read before that.
+      await vi.waitUntil(() => told.length > 0, { timeout: 10_000 });
       expect(told).toEqual(['unwanted']);
     });
 

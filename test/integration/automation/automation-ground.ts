@@ -1,5 +1,11 @@
 import { sql } from 'kysely';
-import { AppError, createIdGenerator, silentLogger, systemClock } from '../../../src/base/index.ts';
+import {
+  AppError,
+  createIdGenerator,
+  silentLogger,
+  systemClock,
+  toAppError,
+} from '../../../src/base/index.ts';
 import { ScheduleTicker, type AutomationDeps } from '../../../src/engine/automation/index.ts';
 import type { DefinitionStore, StoredDefinition } from '../../../src/engine/definitions/index.ts';
 import { createExpressions } from '../../../src/engine/expressions/index.ts';
@@ -182,7 +188,7 @@ export class AutomationGround {
           cascade`.execute(storage.db);
         return;
       } catch (error) {
-        if (attempt === 5 || !String(error).includes('deadlock')) throw error;
+        if (attempt === 5 || toAppError(error).code !== 'storage_unavailable') throw error;
       }
     }
   }

@@ -43,6 +43,20 @@ describe('Telegram by long polling', () => {
     expect(ground.executor.inputs[0]?.principal).toBe('telegram:4242:7');
   });
 
+  it.each([
+    ['a NUL character', 'a\0b'],
+    ['half a character', 'a\ud83db'],
+    ['every control character', String.fromCharCode(...Array.from({ length: 32 }, (_, code) => code)) + 'x'],
+  ])('answers a text with %s, and what comes after it', async (_name, text) => {
+    await ground.startHub([ground.define()]);
+    ground.telegram.userSays({ chatId: 7, text });
+    ground.telegram.userSays({ chatId: 7, text: 'next' });
+    const messages = await ground.telegram.waitForMessages(2);
+    expect(messages[0]?.text).toContain('echo: ');
+    expect(messages[1]?.text).toBe('echo: next');
+    await ground.telegram.waitUntilConfirmed();
+  });
+
   it('does not move its offset before the message is durable, and answers it once afterwards', async () => {
     const runs = breakable(ground.runs);
     await ground.startHub([ground.define()], { runs });

@@ -95,12 +95,20 @@ await onBothDatabases((prepare) => {
     }
 
     it('that the database refuses fail alone', async () => {
+      await sql`
+        create function refuse_one() returns trigger language plpgsql as $$ begin
+          if new.key = 's:17' and new.status = 'completed' then
+            raise exception 'out of range' using errcode = '22003';
+          end if;
+          return new;
+        end $$`.execute(ground.storage.db);
+      await sql`
+        create trigger refuse_one before insert on run_steps
+        for each row execute function refuse_one()`.execute(ground.storage.db);
       const keys = Array.from({ length: 50 }, (_, index) => `s:${index}`);
       let results: Readonly<Record<string, Json>> = {};
       const name = ground.script(async (context) => {
-        results = await fanOut(context, keys, (key) =>
-          Promise.resolve(key === 's:17' ? 'a\u0000b' : `value of ${key}`),
-        );
+        results = await fanOut(context, keys, (key) => Promise.resolve(`value of ${key}`));
         return answer('done');
       });
       const runId = await ground.submit(name);
@@ -112,6 +120,7 @@ await onBothDatabases((prepare) => {
       const refused = steps.find(({ key }) => key === 's:17');
       expect(refused).toMatchObject({ status: 'failed', error: { code: 'output_invalid' } });
       expect(refused?.error?.message).toContain('"s:17"');
+      await sql`drop trigger refuse_one on run_steps`.execute(ground.storage.db);
     });
 
     it('an error that the database would refuse is kept in a form that it takes', async () => {

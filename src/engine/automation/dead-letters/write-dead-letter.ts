@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely';
-import type { JsonObject, SerializedError } from '../../../base/index.ts';
+import { storable, type JsonObject, type SerializedError } from '../../../base/index.ts';
 import type { Database } from '../../../platform/storage/index.ts';
 
 /** Notes for the desk what could not be started. */
@@ -24,7 +24,7 @@ export async function writeDeadLetter(
       ref_id: letter.ref,
       reason: letter.error.message,
       error: JSON.stringify(letter.error),
-      payload: JSON.stringify(letter.payload),
+      payload: JSON.stringify(storable(letter.payload)),
       created_at: new Date(letter.now),
     })
     .execute();

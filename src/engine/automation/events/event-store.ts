@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
-import { AppError, type Json } from '../../../base/index.ts';
+import { AppError, storable, type Json } from '../../../base/index.ts';
 import type { Database } from '../../../platform/storage/index.ts';
 import { eventName, type Scope } from '../../../protocol/index.ts';
 import { automationChannel, type AutomationDeps } from '../automation-deps.ts';
@@ -88,7 +88,7 @@ export function createEventStore(deps: Pick<AutomationDeps, 'storage' | 'clock' 
   return {
     async publish(scope, event, trx) {
       assertName(event.name);
-      const payload = JSON.stringify(event.payload);
+      const payload = JSON.stringify(storable(event.payload));
       if (Buffer.byteLength(payload) > mostBytes)
         throw new AppError('payload_too_large', `payload: larger than ${mostBytes} bytes`);
       const { id = ids('evt'), name } = event;

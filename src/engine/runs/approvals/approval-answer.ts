@@ -1,4 +1,4 @@
-import { AppError, type Json } from '../../../base/index.ts';
+import { AppError, storable, type Json } from '../../../base/index.ts';
 import { schemaFaults } from '../../../capabilities/tools/index.ts';
 import type { ApprovalDecision, ApprovalStatus } from '../../../protocol/index.ts';
 import type { ApprovalRow } from './approval-subject.ts';
@@ -11,7 +11,8 @@ export interface Verdict {
 }
 
 /** Reads a decision. Errors: `invalid_request` naming the field; `conflict` when it was made about something else. */
-export function readDecision(approval: ApprovalRow, decision: ApprovalDecision): Verdict {
+export function readDecision(approval: ApprovalRow, made: ApprovalDecision): Verdict {
+  const decision = storable(made);
   const { argumentsHash, comment = null } = decision;
   if (argumentsHash !== undefined && argumentsHash !== approval.subject_hash) {
     throw new AppError(
