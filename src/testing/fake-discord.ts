@@ -2,8 +2,9 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
-import { FileShelf, type ShelvedFile } from './file-shelf.ts';
-import { readMultipart, type FormFileSent } from './read-multipart.ts';
+import { buttonsOf, ok, readCall, reply, type Answer } from './discord-answers.ts';
+import { DiscordFiles } from './discord-files.ts';
+import type { FormFileSent } from './read-multipart.ts';
 import { discordCallName } from './discord-call-name.ts';
 import { readDiscordMarkdown } from './discord-markdown.ts';
 import type {
@@ -19,11 +20,6 @@ interface Call {
   readonly name: string;
   readonly path: string;
   readonly body: Json;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
 }
 
 const deferred = 5;
@@ -43,7 +39,7 @@ export class FakeDiscord {
   readonly channels = new Map<string, Json>();
   readonly gateway: FakeDiscordGateway;
   /** What people have sent; its downloads can be made to fail. */
-  readonly files = new FileShelf();
+  readonly files = new DiscordFiles(() => this.#host);
   /** Answers of the endpoint and of callbacks, by interaction. */
   readonly acknowledgements: { readonly id: string; readonly status: number; readonly body: Json }[] = [];
   interactionsUrl: string | undefined;
@@ -108,19 +104,7 @@ export class FakeDiscord {
 
   /** A file as a message carries it; its address is good for so many milliseconds. */
   attachmentOf(file: { bytes: Uint8Array; name?: string; mimeType?: string }, lifeMs = 86_400_000): Json {
-    const shelved = this.files.add(file);
-    return {
-      id: this.snowflake(),
-      filename: shelved.name,
-      content_type: shelved.mimeType,
-      size: shelved.bytes.length,
-      url: this.#fileUrl(shelved, lifeMs),
-    };
-  }
-
-  #fileUrl({ id }: ShelvedFile, lifeMs: number): string {
-    const until = Math.floor((Date.now() + lifeMs) / 1000).toString(16);
-    return `http://${this.#host}/attachments/${id}?ex=${until}&hm=signature`;
+    return this.files.attachmentOf(file, { id: this.snowflake(), lifeMs });
   }
 
   /** A message as the gateway carries it. */
@@ -257,10 +241,11 @@ export class FakeDiscord {
     const path = (request.url ?? '').replace(/^\/api\/v10/, '');
     const name = `${request.method ?? ''} ${discordCallName(path)}`;
     if (request.method === 'GET' && path.startsWith('/attachments/')) {
-      this.#serveFile(path, response);
+      this.files.serveAddress(path, response);
+      this.#look();
       return;
     }
-    const body = await readBody(request);
+    const body = await readCall(request);
     const byToken = /^\/(?:webhooks|interactions)\//.test(path);
     if (!byToken && request.headers.authorization !== `Bot ${this.token}`) {
       reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
@@ -283,24 +268,6 @@ export class FakeDiscord {
       else reply(response, answer);
     }
     this.#look();
-  }
-
-  /** Without an address that is still good nobody gets a file. */
-  #serveFile(path: string, response: ServerResponse): void {
-    const { pathname, searchParams } = new URL(path, 'http://fake');
-    const isGood = Number.parseInt(searchParams.get('ex') ?? '0', 16) * 1000 > Date.now();
-    if (isGood) this.files.serve(pathname.split('/').at(-1) ?? '', response);
-    else response.writeHead(404).end();
-    this.#look();
-  }
-
-  #renew(body: Json): Answer {
-    const addresses = Array.isArray(body['attachment_urls']) ? (body['attachment_urls'] as string[]) : [];
-    const refreshed = addresses.map((original) => {
-      const file = this.files.files.get(new URL(original).pathname.split('/').at(-1) ?? '');
-      return { original, refreshed: file === undefined ? null : this.#fileUrl(file, 86_400_000) };
-    });
-    return ok({ refreshed_urls: refreshed });
   }
 
   #answer(name: string, path: string, body: Json): Answer {
@@ -326,7 +293,7 @@ export class FakeDiscord {
         this.commands.set(String(body['name']), body);
         return ok(body);
       case 'POST /attachments/refresh-urls':
-        return this.#renew(body);
+        return ok(this.files.renew(body));
       case 'POST /users/@me/channels':
         return ok({ id: `8${String(body['recipient_id']).slice(1)}`, type: 1 });
       case 'POST /channels/:id/typing':
@@ -425,33 +392,4 @@ export class FakeDiscord {
     this.#look();
     return ok({ id: message.id, channel_id: channelId });
   }
-}
-
-function ok(body: unknown): Answer {
-  return { status: 200, body };
-}
-
-function buttonsOf(components: unknown): DiscordMessage['buttons'] {
-  const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
-  return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
-}
-
-/** JSON, or a form whose file is under `file`. */
-async function readBody(request: IncomingMessage): Promise<Json> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const whole = Buffer.concat(parts);
-  const contentType = request.headers['content-type'] ?? '';
-  if (contentType.startsWith('multipart/form-data')) {
-    const { fields, files } = readMultipart(contentType, whole);
-    return { ...(JSON.parse(fields['payload_json'] ?? '{}') as Json), file: files[0] };
-  }
-  const text = whole.toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Json);
-}
-
-function reply(response: ServerResponse, answer: Answer, headers: Record<string, string> = {}): void {
-  if (response.destroyed) return;
-  response.writeHead(answer.status, { 'content-type': 'application/json', ...headers });
-  response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
 }

@@ -7,8 +7,9 @@ import {
   slackMessageEvents,
   type SlackUserMessage,
 } from './slack-payloads.ts';
-import { FileShelf } from './file-shelf.ts';
-import { readSlackPost, type SentSlackFile, type SentSlackMessage } from './slack-post.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
+import { SlackFiles } from './slack-files.ts';
+import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
 export type SlackFault =
@@ -50,10 +51,7 @@ export class FakeSlack {
   readonly messages: SentSlackMessage[] = [];
   readonly deliveries: SlackDelivery[] = [];
   /** What people have sent; its downloads can be made to fail. */
-  readonly files = new FileShelf();
-  /** What the bot has shared. */
-  readonly shared: SentSlackFile[] = [];
-  readonly #uploads = new Map<string, { readonly name: string; bytes?: Buffer }>();
+  readonly files = new SlackFiles(() => this.#host, this.botToken);
   /** Where events are posted; without it they go to the sockets. */
   eventsUrl: string | undefined;
   /** Waits before the repetitions of an event that was not acknowledged. */
@@ -112,13 +110,6 @@ export class FakeSlack {
     const events = slackMessageEvents(this, ts, message);
     await Promise.all(events.map((event) => this.sendEvent(event)));
     return ts;
-  }
-
-  /** A file as a message carries it, for `extra: { subtype: 'file_share', files: […] }`. */
-  fileOf(file: { bytes: Uint8Array; name?: string; mimeType?: string }): Record<string, unknown> {
-    const { id, name, mimeType, bytes } = this.files.add(file);
-    const url = `http://${this.#host}/files-pri/${id}`;
-    return { id, name, mimetype: mimeType, size: bytes.length, url_private: url };
   }
 
   /** Any event; its envelope is added. */
@@ -321,18 +312,17 @@ export class FakeSlack {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, folder, name = ''] = (request.url ?? '').split('/');
     if (folder === 'files-pri') {
-      this.#serveFile(name, request, response);
+      this.files.download(name, request, response);
+      this.#look();
       return;
     }
     const body = await readBody(request);
     if (folder === 'upload') {
-      const place = this.#uploads.get(name);
-      if (place !== undefined) place.bytes = body;
-      response.writeHead(place === undefined ? 404 : 200).end();
+      this.files.upload(name, body, response);
       return;
     }
     const method = name;
-    const parameters = readParameters(request, body);
+    const parameters = parametersOf(request, body);
     const wanted = method === 'apps.connections.open' ? this.appToken : this.botToken;
     if (request.headers.authorization !== `Bearer ${wanted}`) {
       reply(response, { error: 'invalid_auth' });
@@ -353,36 +343,6 @@ export class FakeSlack {
     this.#look();
   }
 
-  /** Without the bot's token it is the login page that one gets. */
-  #serveFile(id: string, request: IncomingMessage, response: ServerResponse): void {
-    if (request.headers.authorization !== `Bearer ${this.botToken}`) this.files.failNext({ kind: 'page' });
-    this.files.serve(id, response);
-    this.#look();
-  }
-
-  #openUpload({ filename, length }: Call['parameters']): Answer {
-    if (typeof filename !== 'string' || !/^\d+$/.test(String(length))) return { error: 'invalid_arguments' };
-    const id = `F${this.#next++}`;
-    this.#uploads.set(id, { name: filename });
-    return { result: { file_id: id, upload_url: `http://${this.#host}/upload/${id}` } };
-  }
-
-  #share({ files, channel_id: channel, thread_ts: threadTs }: Call['parameters']): Answer {
-    for (const { id } of files as { id: string }[]) {
-      const upload = this.#uploads.get(id);
-      if (upload?.bytes === undefined) return { error: 'file_not_found' };
-      const thread = threadTs as string | undefined;
-      this.shared.push({
-        id,
-        channel: String(channel),
-        threadTs: thread,
-        name: upload.name,
-        bytes: upload.bytes,
-      });
-    }
-    return { result: { files } };
-  }
-
   #answer(method: string, parameters: Call['parameters']): Answer {
     switch (method) {
       case 'auth.test':
@@ -392,9 +352,9 @@ export class FakeSlack {
       case 'chat.postMessage':
         return this.#post(parameters);
       case 'files.getUploadURLExternal':
-        return this.#openUpload(parameters);
+        return this.files.openUpload(parameters);
       case 'files.completeUploadExternal':
-        return this.#share(parameters);
+        return this.files.share(parameters);
       case 'assistant.threads.setStatus':
         return { result: {} };
       default:
@@ -419,19 +379,6 @@ export class FakeSlack {
 type Answer =
   | { readonly result: object }
   | { readonly error: string; readonly status?: number; readonly retryAfter?: number };
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  return Buffer.concat(parts);
-}
-
-function readParameters(request: IncomingMessage, body: Buffer): Readonly<Record<string, unknown>> {
-  const text = body.toString('utf8');
-  if ((request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded'))
-    return Object.fromEntries(new URLSearchParams(text));
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
-}
 
 function reply(response: ServerResponse, answer: Answer): void {
   if (response.destroyed) return;

@@ -1,56 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FileShelf } from './file-shelf.ts';
-import { readMultipart, type FormFileSent } from './read-multipart.ts';
+import type { FormFileSent } from './read-multipart.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
+import type { SentMessage, TelegramFault, UserMessage } from './telegram-types.ts';
+import { fileMessage, pathOfFile, refusedUpload, type UserFile } from './telegram-files.ts';
 import { readTelegramHtml } from './telegram-html.ts';
-
-/** A message that the bot has sent. */
-export interface SentMessage {
-  readonly messageId: number;
-  readonly chatId: string;
-  /** What a person sees, markup taken away. */
-  readonly text: string;
-  /** What the bot sent. */
-  readonly source: string;
-  readonly parseMode: string | undefined;
-  readonly threadId: number | undefined;
-  readonly replyTo: number | undefined;
-  /** What can be pressed below it. */
-  readonly buttons: readonly { readonly text: string; readonly data: string }[];
-  /** What the bot sent as a file; its text is empty then. */
-  readonly file?: FormFileSent;
-}
-
-/** A file that a person sends. */
-export interface UserFile {
-  readonly chatId: number;
-  readonly bytes: Uint8Array;
-  /** Default `document`. */
-  readonly as?: 'photo' | 'document' | 'voice';
-  readonly name?: string;
-  readonly mimeType?: string;
-  readonly caption?: string;
-  /** Anything else of Telegram's message object. */
-  readonly extra?: Readonly<Record<string, unknown>>;
-}
-
-/** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
-export type TelegramFault =
-  | { readonly kind: 'rate-limit'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'error'; readonly status: number; readonly description: string }
-  | { readonly kind: 'slow'; readonly delayMs: number }
-  | { readonly kind: 'cut-before' }
-  | { readonly kind: 'cut-after' };
-
-/** What a person does; anything of Telegram's message object can be given in `extra`. */
-export interface UserMessage {
-  readonly chatId: number;
-  readonly text?: string;
-  readonly userId?: number;
-  readonly firstName?: string;
-  readonly chatType?: 'private' | 'group' | 'supergroup';
-  readonly extra?: Readonly<Record<string, unknown>>;
-}
 
 interface Call {
   readonly method: string;
@@ -62,8 +17,6 @@ type Answer =
   | { readonly status: number; readonly description: string; readonly retryAfter?: number };
 
 const webhookRetryMs = 50;
-const mostDownload = 20_000_000;
-const mostUpload = 50_000_000;
 
 /** A Bot API on loopback for one bot: give `apiBase` and `token` to a channel, let users write, read what the bot sent. */
 export class FakeTelegram {
@@ -138,24 +91,8 @@ export class FakeTelegram {
   }
 
   /** Somebody sends a file. Returns the update's id. */
-  userSendsFile({ chatId, bytes, as = 'document', name, mimeType, caption, extra }: UserFile): number {
-    const { id } = this.files.add({
-      bytes,
-      ...(name === undefined ? {} : { name }),
-      ...(mimeType === undefined ? {} : { mimeType }),
-    });
-    const file = {
-      file_id: id,
-      file_unique_id: `unique-${id}`,
-      file_size: bytes.length,
-      ...(name === undefined || as === 'photo' ? {} : { file_name: name }),
-      ...(mimeType === undefined || as === 'photo' ? {} : { mime_type: mimeType }),
-    };
-    const sent = as === 'photo' ? [{ ...file, width: 90, height: 90 }] : file;
-    return this.userSays({
-      chatId,
-      extra: { [as]: sent, ...(caption === undefined ? {} : { caption }), ...extra },
-    });
+  userSendsFile(file: UserFile): number {
+    return this.userSays({ chatId: file.chatId, extra: fileMessage(this.files, file) });
   }
 
   /** Somebody presses a button below a message of the bot. */
@@ -266,7 +203,7 @@ export class FakeTelegram {
       for (const look of this.#watchers) look();
       return;
     }
-    const parameters = await readParameters(request);
+    const parameters = parametersOf(request, await readBody(request));
     if (path[1] !== `bot${this.token}`) {
       reply(response, { status: 401, description: 'Unauthorized' });
       return;
@@ -308,7 +245,7 @@ export class FakeTelegram {
       case 'sendMessage':
         return this.#sendMessage(parameters);
       case 'getFile':
-        return this.#getFile(String(parameters['file_id']));
+        return pathOfFile(this.files, String(parameters['file_id']));
       case 'sendDocument':
       case 'sendPhoto':
         return this.#sendFile(parameters);
@@ -383,20 +320,13 @@ export class FakeTelegram {
     };
   }
 
-  #getFile(id: string): Answer {
-    const file = this.files.files.get(id);
-    if (file === undefined) return { status: 400, description: 'Bad Request: invalid file_id' };
-    if (file.bytes.length > mostDownload) return { status: 400, description: 'Bad Request: file is too big' };
-    return { result: { file_id: id, file_size: file.bytes.length, file_path: `documents/${id}` } };
-  }
-
   #sendFile(parameters: Call['parameters']): Answer {
     const refusal = this.#refusal(parameters);
     if (refusal !== undefined) return refusal;
     const file = parameters['file'] as FormFileSent | undefined;
-    if (file === undefined || file.bytes.length === 0)
-      return { status: 400, description: 'Bad Request: file must be non-empty' };
-    if (file.bytes.length > mostUpload) return { status: 413, description: 'Request Entity Too Large' };
+    const refusedFile = refusedUpload(file?.bytes);
+    if (file === undefined || refusedFile !== undefined)
+      return refusedFile ?? { status: 400, description: '' };
     const message: SentMessage = {
       messageId: this.#nextMessage++,
       chatId: String(parameters['chat_id']),
@@ -453,20 +383,6 @@ function buttonsOf(markup: unknown): SentMessage['buttons'] {
   const rows = (markup as { inline_keyboard?: { text: string; callback_data: string }[][] } | undefined)
     ?.inline_keyboard;
   return (rows ?? []).flat().map(({ text, callback_data: data }) => ({ text, data }));
-}
-
-/** JSON, or a form whose file is under `file`. */
-async function readParameters(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const body = Buffer.concat(parts);
-  const contentType = request.headers['content-type'] ?? '';
-  if (contentType.startsWith('multipart/form-data')) {
-    const { fields, files } = readMultipart(contentType, body);
-    return { ...fields, file: files[0] };
-  }
-  const text = body.toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
 }
 
 function reply(response: ServerResponse, answer: Answer): void {

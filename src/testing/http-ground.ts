@@ -24,6 +24,7 @@ import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
 import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
+import { fakeRunFiles } from './fake-run-files.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { FakeUsage } from './fake-usage.ts';
 import { fakeWorker } from './fake-worker.ts';
@@ -206,22 +207,6 @@ function createFakeRunStore(): RunStore {
   };
 }
 
-const fakeFile = {
-  id: 'fil_00000000000000000000',
-  name: 'page.html',
-  mimeType: 'text/html',
-  sizeBytes: 9,
-  direction: 'out',
-} as const;
-
-/** Every run has one file, an HTML page. */
-const fakeFiles: HttpServerDeps['files'] = {
-  list: () => Promise.resolve([fakeFile]),
-  find: (_scope, _runId, nameOrId) =>
-    Promise.resolve([fakeFile].find(({ id, name }) => nameOrId === id || nameOrId === name)),
-  read: () => Promise.resolve(Buffer.from('<p>hi</p>')),
-};
-
 /** A router of two models: `fake/fast` streams what the test says, `offline/assistant` is the offline one. */
 class FakeModels {
   offline = false;
@@ -320,7 +305,7 @@ export function createHttpGround(
     },
     runs,
     runStore: createFakeRunStore(),
-    files: fakeFiles,
+    files: fakeRunFiles,
     runHistory,
     approvals,
     automation,

@@ -74,13 +74,18 @@ export class AttachmentFetcher {
     );
   }
 
-  /** True when nothing is left to be fetched. */
-  isReady({ message }: KeptMessage): boolean {
-    return !this.wants(message) || isSettled(message);
+  /**
+   * The messages up to the first whose files are still to be fetched. Those are seen to in the background; `lookAgain` says
+   * after how many milliseconds to look again.
+   */
+  ready(kept: readonly KeptMessage[], lookAgain: (afterMs: number) => void): readonly KeptMessage[] {
+    const unready = kept.filter(({ message }) => this.wants(message) && !isSettled(message));
+    for (const one of unready) this.#see(one, lookAgain);
+    const [first] = unready;
+    return first === undefined ? kept : kept.slice(0, kept.indexOf(first));
   }
 
-  /** Sees to the files of a message in the background; then says after how many milliseconds to look at it again. */
-  see(kept: KeptMessage, lookAgain: (afterMs: number) => void): void {
+  #see(kept: KeptMessage, lookAgain: (afterMs: number) => void): void {
     if (this.#underWay.has(kept.id) || this.#stopping.signal.aborted) return;
     const work = this.#fetch(kept)
       .catch((error: unknown) => {

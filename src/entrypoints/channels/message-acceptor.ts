@@ -119,7 +119,7 @@ export class MessageAcceptor {
     const decision = isCommand ? readApprovalCommand(message.text) : undefined;
     if (decision !== undefined) return this.#once(message, () => this.#decideApproval(decision, message));
     if (access === 'unaddressed') return this.#overhear(message);
-    if (message.text.trim() === '' && !this.#turns.fetches(message)) {
+    if (message.text.trim() === '' && !this.#turns.attachments.wants(message)) {
       return this.#answer(message, 'I can read text only. Please write what you need.');
     }
     return this.#submit(message);

@@ -95,7 +95,7 @@ const platforms = {
     const fake = await FakeSlack.start();
     stops.push(() => fake.stop());
     const { botToken, signingSecret, apiBase } = fake;
-    const { url_private: url } = fake.fileOf(file) as { url_private: string };
+    const { url_private: url } = fake.files.fileOf(file) as { url_private: string };
     return {
       files: fake.files,
       adapter: adapterOf({ platform: 'slack', botToken, signingSecret, apiBase }),

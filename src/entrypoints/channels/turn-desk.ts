@@ -55,7 +55,7 @@ export class TurnDesk {
   readonly #adapter: () => ChannelAdapter;
   readonly #conversations: ConversationStore;
   readonly #waiting: WaitingMessages;
-  readonly #fetcher: AttachmentFetcher;
+  readonly attachments: AttachmentFetcher;
   readonly #timers = new Map<string, () => void>();
   readonly #watched = new Set<string>();
   readonly #flushing = new Map<string, Promise<void>>();
@@ -75,13 +75,13 @@ export class TurnDesk {
     this.#adapter = parts.adapter;
     this.#conversations = parts.conversations;
     this.#waiting = new WaitingMessages(deps.storage);
-    this.#fetcher = new AttachmentFetcher(deps, parts.definition, parts.adapter);
+    this.attachments = new AttachmentFetcher(deps, parts.definition, parts.adapter);
   }
 
   /** Looks for messages that wait, now and from time to time: those of a process that died, too. */
   start(): void {
     if (this.#running !== undefined) return;
-    this.#fetcher.start();
+    this.attachments.start();
     const stopSweep = this.#deps.clock.every(sweepEveryMs, () => void this.#sweep());
     this.#running = { controller: new AbortController(), stopSweep };
     void this.#sweep();
@@ -95,12 +95,7 @@ export class TurnDesk {
     running.controller.abort(new Error('the process is stopping'));
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    await Promise.allSettled([...this.#flushing.values(), this.#fetcher.stop()]);
-  }
-
-  /** Will the files of a message be fetched? */
-  fetches(message: Message): boolean {
-    return this.#fetcher.wants(message);
+    await Promise.allSettled([...this.#flushing.values(), this.attachments.stop()]);
   }
 
   /** Durable when it resolves. Rejects with the engine's error. */
@@ -111,7 +106,7 @@ export class TurnDesk {
     if (busy === 'interrupt' && isBusy) await this.#interrupt(message, conversation);
     const mustWait =
       conversation.waitingMessages > 0 ||
-      this.#fetcher.wants(message) ||
+      this.attachments.wants(message) ||
       (busy === 'collect' && isBusy) ||
       (debounce > 0 && message.attachments.length === 0);
     if (!mustWait) return this.#submitNow(message, conversation);
@@ -247,7 +242,8 @@ export class TurnDesk {
 
   async #flush(sessionKey: string, force: boolean): Promise<void> {
     for (;;) {
-      const kept = this.#ready(sessionKey, await this.#waiting.of(sessionKey, 'waiting'));
+      const all = await this.#waiting.of(sessionKey, 'waiting');
+      const kept = this.attachments.ready(all, (afterMs) => this.#later(sessionKey, afterMs));
       const [oldest] = kept;
       const newest = kept.at(-1);
       if (oldest === undefined || newest === undefined) return;
@@ -274,19 +270,11 @@ export class TurnDesk {
     }
   }
 
-  /** The messages up to the first whose files are still to be fetched, which is seen to. */
-  #ready(sessionKey: string, kept: readonly KeptMessage[]): readonly KeptMessage[] {
-    const unready = kept.filter((one) => !this.#fetcher.isReady(one));
-    for (const one of unready) this.#fetcher.see(one, (afterMs) => this.#later(sessionKey, afterMs));
-    const [first] = unready;
-    return first === undefined ? kept : kept.slice(0, kept.indexOf(first));
-  }
-
   /** False: another process does it. */
   async #submitKept(sessionKey: string, kept: readonly KeptMessage[]): Promise<boolean> {
     const [first] = kept;
     if (first === undefined) return false;
-    if (this.#fetcher.wants(first.message) && isUnreadable(first.message)) {
+    if (this.attachments.wants(first.message) && isUnreadable(first.message)) {
       if (await this.#deps.storage.transaction((trx) => this.#waiting.take(trx, [first])))
         this.#deps.onUnreadable(first.message);
       return true;

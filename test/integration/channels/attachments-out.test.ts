@@ -26,8 +26,8 @@ const shown = () =>
 
 /** The agent answers with these files, stored as a tool stores them. */
 function answerWith(...files: readonly { name: string; bytes: Uint8Array }[]): void {
-  ground.executor.files = async ({ scope, runId, step }) =>
-    (await step(
+  ground.executor.files = ({ scope, runId, step }) =>
+    step(
       'files',
       'compute',
       async () => {
@@ -36,7 +36,7 @@ function answerWith(...files: readonly { name: string; bytes: Uint8Array }[]): v
         return kept;
       },
       { input: null },
-    )) as readonly RunFile[];
+    );
 }
 
 const withPostgres = await postgresAvailable();

@@ -120,7 +120,7 @@ class DiscordAdapter implements ChannelAdapter {
     const clients = [this.#egress, this.#fileEgress];
     this.#egress = undefined;
     this.#fileEgress = undefined;
-    await Promise.all(clients.map((client) => client?.close()));
+    for (const client of clients) await client?.close();
   }
 
   #connections(): EgressClient {

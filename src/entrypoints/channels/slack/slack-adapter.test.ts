@@ -95,12 +95,12 @@ channelContract('Slack', async () => {
           `Ev${fake.nextTs()}`,
           slackMessageEvents(fake, fake.nextTs(), {
             channel: 'D7',
-            extra: { subtype: 'file_share', files: [fake.fileOf(file)] },
+            extra: { subtype: 'file_share', files: [fake.files.fileOf(file)] },
           })[0] ?? {},
         ),
       cutNext: () => fake.files.failNext({ kind: 'cut' }),
       loseNext: () => fake.files.failNext({ kind: 'error', status: 404 }),
-      sent: () => fake.shared,
+      sent: () => fake.files.shared,
     },
     close: () => fake.stop(),
   };
