@@ -336,7 +336,7 @@ export class FakeTelegram {
       threadId: parameters['message_thread_id'] as number | undefined,
       replyTo: undefined,
       buttons: [],
-      file,
+      ...(file === undefined ? {} : { file }),
     };
     this.messages.push(message);
     return { result: { message_id: message.messageId, date: 1_767_225_600 } };

@@ -18,7 +18,6 @@ export async function callAsSend<T>(call: () => Promise<T>): Promise<T> {
       });
     }
     if (errorCode >= 500) throw new SendError('retry', message);
-    if (errorCode === 413) throw new SendError('permanent', message, { code: 'payload_too_large' });
     throw new SendError('permanent', message, { unauthorized: errorCode === 401 || errorCode === 403 });
   }
 }
