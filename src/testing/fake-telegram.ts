@@ -321,12 +321,9 @@ export class FakeTelegram {
   }
 
   #sendFile(parameters: Call['parameters']): Answer {
-    const refusal = this.#refusal(parameters);
-    if (refusal !== undefined) return refusal;
     const file = parameters['file'] as FormFileSent | undefined;
-    const refusedFile = refusedUpload(file?.bytes);
-    if (file === undefined || refusedFile !== undefined)
-      return refusedFile ?? { status: 400, description: '' };
+    const refusal = this.#refusal(parameters) ?? refusedUpload(file?.bytes);
+    if (refusal !== undefined) return refusal;
     const message: SentMessage = {
       messageId: this.#nextMessage++,
       chatId: String(parameters['chat_id']),
