@@ -30,10 +30,11 @@ const modules: Readonly<Record<string, Readonly<Record<string, readonly string[]
   },
   capabilities: {
     accounting: [],
+    files: [],
     models: ['accounting'],
     memory: ['models'],
     integrations: [],
-    tools: ['memory', 'integrations'],
+    tools: ['files', 'memory', 'integrations'],
   },
   engine: {
     definitions: [],

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../base/index.ts';
+import type { FileStore } from '../capabilities/files/index.ts';
 import {
   createBuiltinTools,
   createToolRegistry,
@@ -29,6 +30,8 @@ interface ActionParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly allowPrivate: readonly string[];
   readonly governance: ToolGovernance;
+  /** For tools that make files. */
+  readonly files?: FileStore;
   readonly events: BuiltinActionDeps['events'];
   /** What steps can do beside the built-in actions. */
   readonly actions: readonly WorkflowAction[];
@@ -54,6 +57,7 @@ export async function composeActions(parts: ActionParts & { readonly tools: Tool
       tools: parts.tools,
       governance: parts.governance,
       projectDir: parts.projectDir,
+      ...(parts.files === undefined ? {} : { files: parts.files }),
       events: parts.events,
       jsonata: () => jsonata,
       createEgress: createEgressClient,

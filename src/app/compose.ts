@@ -1,4 +1,5 @@
 import { createIdGenerator, type Clock, type HealthCheck } from '../base/index.ts';
+import { FileStore } from '../capabilities/files/index.ts';
 import { createToolGovernance } from '../capabilities/tools/index.ts';
 import {
   createAgentExecutor,
@@ -78,6 +79,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const allowPrivate = [...config.EGRESS_ALLOW_PRIVATE, ...settings.egress.allow];
   const queue = new PgBossQueue({ storage, clock, logger });
   const blobs = createBlobStore({ config, storage, clock });
+  const files = new FileStore({ blobs, storage, clock, ids });
   const onEvent = publishFrom(() => automation);
   const busSide = composeBus({ config, clock, logger, events: settings.events, onEvent });
   const teller = composeTeller({ side: busSide, clock, logger, metrics });
@@ -90,6 +92,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     tools: options.tools ?? [],
     actions: options.actions ?? [],
     governance,
+    files,
     events: {
       publish: async (scope, event) => (await automation.events.publish(scope, event)).delivered,
     },
@@ -139,6 +142,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
   const targets = createTargetDirectory({ agents, teams, workflows, workflowInputs: inputsSchema });
   const runner = createAgentRunner({
     models: models.router,
+    files,
     tools,
     governance,
     projectDir: config.projectDir,
@@ -222,6 +226,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     metrics,
     createEgress: createEgressClient,
     allowPrivate,
+    files,
     intake: kind === 'server',
     announce: (subject, payload) => announceOn(busSide.bus, logger, subject, payload),
     ...(busSide.streams === undefined ? {} : { streams: createStreamReplies(busSide.streams) }),
@@ -266,6 +271,7 @@ export async function compose(foundation: Foundation, kind: ProcessKind) {
     health,
     queue,
     blobs,
+    files,
     models,
     modelSide,
     agents,

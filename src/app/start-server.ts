@@ -33,6 +33,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     config,
     runs,
     runStore: new SqlRunStore(storage, parts.blobs),
+    files: parts.files,
     approvals: runs.approvals,
     runHistory: parts.runHistory,
     agents,

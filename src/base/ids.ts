@@ -17,7 +17,8 @@ export type IdPrefix =
   | 'evt'
   | 'apr'
   | 'ntc'
-  | 'pair';
+  | 'pair'
+  | 'fil';
 
 /** Makes a fresh id with the given prefix. Injected, so that tests are stable. */
 export type IdGenerator = (prefix: IdPrefix) => string;

@@ -6,7 +6,10 @@ export interface CacheMark {
   readonly ttl?: '5m' | '1h';
 }
 
-/** One part of what a user says. Images are `data:` or `https:` URLs; sound and PDF are files. */
+/**
+ * One part of what a user says. Images are `data:` or `https:` URLs; sound and PDF are files. In histories and journals the
+ * URL may be `stored:<file id>` (see `run-file.ts`); what a model is sent holds the file's content instead.
+ */
 export type UserPart =
   | { readonly type: 'text'; readonly text: string; readonly cacheControl?: CacheMark }
   | {

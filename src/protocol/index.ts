@@ -7,5 +7,6 @@ export * from './definitions/index.ts';
 export * from './handover.ts';
 export * from './message.ts';
 export * from './openai-messages.ts';
+export * from './run-file.ts';
 export * from './run.ts';
 export * from './scope.ts';

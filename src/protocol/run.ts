@@ -1,6 +1,7 @@
 import type { Json, JsonObject, SerializedError } from '../base/index.ts';
 import type { ApprovalKind, ApprovalOutcome } from './approval.ts';
 import type { Citation, FinishReason, ToolCall, Usage } from './chat.ts';
+import type { RunFile } from './run-file.ts';
 
 export type TargetKind = 'agent' | 'team' | 'workflow';
 
@@ -59,6 +60,8 @@ export interface AgentOutput {
   /** The structured answer, where the definition asks for one. */
   readonly object?: Json;
   readonly citations: readonly Citation[];
+  /** Files that go along with the answer, in the order in which they were made. */
+  readonly files?: readonly RunFile[];
   readonly model: string;
   readonly finishReason: FinishReason;
   readonly steps: number;
@@ -206,6 +209,10 @@ export interface Attachment {
   readonly sizeBytes?: number;
   readonly url?: string;
   readonly platformRef?: string;
+  /** The stored file, once it was fetched. */
+  readonly file?: RunFile;
+  /** Why it was not fetched and never will be, in words for people. */
+  readonly problem?: string;
 }
 
 /** The one way in: what every door turns its input into before it submits it. */
@@ -228,6 +235,8 @@ export interface AgentRequest {
 /** What a run of an agent takes as input. */
 export interface AgentInput {
   readonly message: string;
+  /** Stored files that came with the message. */
+  readonly files?: readonly RunFile[];
   /** Messages that replace the session's history, as an OpenAI-compatible client sends them; see `chatMessagesOf`. */
   readonly messages?: readonly JsonObject[];
   /** Model instead of the one of the agent's definition. Doors set it from their own settings, never from what a caller sends. */

@@ -1,4 +1,5 @@
 import type { CommonFault } from './fault-list.ts';
+import type { FormFileSent } from './read-multipart.ts';
 
 /** A JSON object, unread. */
 export type UnreadJson = Readonly<Record<string, unknown>>;
@@ -20,6 +21,8 @@ export interface DiscordMessage {
   buttons: readonly { readonly text: string; readonly data: string }[];
   /** What it said before, oldest first. */
   earlier: readonly string[];
+  /** What the bot sent as a file; its text is empty then. */
+  readonly file?: FormFileSent;
 }
 
 /** What goes wrong with the next calls. `cut-*`: the connection breaks before or after the call took effect. */

@@ -1,5 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DiscordMessage, UnreadJson as Json } from './discord-types.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
 
 /** What a call is answered with. */
 export interface DiscordAnswer {
@@ -25,6 +26,12 @@ export function ok(body: unknown): DiscordAnswer {
 export function buttonsOf(components: unknown): DiscordMessage['buttons'] {
   const rows = (components ?? []) as { components: { label: string; custom_id: string }[] }[];
   return rows.flatMap((row) => row.components).map(({ label, custom_id: data }) => ({ text: label, data }));
+}
+
+/** JSON, or the JSON in a form with a file. */
+export async function readCall(request: IncomingMessage): Promise<Json> {
+  const { payload_json: json, ...others } = parametersOf(request, await readBody(request));
+  return typeof json === 'string' ? { ...(JSON.parse(json) as Json), ...others } : others;
 }
 
 /** Answers a call. */

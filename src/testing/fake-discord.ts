@@ -2,12 +2,14 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
 import { FaultList } from './fault-list.ts';
-import { readJsonBody } from './read-json-body.ts';
 import { WatchList } from './watch-list.ts';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
+import { DiscordFiles } from './discord-files.ts';
+import type { FormFileSent } from './read-multipart.ts';
 import { discordCallName } from './discord-call-name.ts';
 import {
   buttonsOf,
+  readCall,
   reply,
   ok,
   type DiscordAnswer as Answer,
@@ -24,6 +26,7 @@ import type {
 
 const deferred = 5;
 const ephemeralFlag = 64;
+const mostUpload = 10_485_760;
 const epochMs = 1_420_070_400_000n;
 
 /** Discord on loopback for one application: REST, gateway and the caller of its interactions endpoint. */
@@ -37,6 +40,8 @@ export class FakeDiscord {
   readonly commands = new Map<string, Json>();
   readonly channels = new Map<string, Json>();
   readonly gateway: FakeDiscordGateway;
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new DiscordFiles(() => this.#host);
   /** Answers of the endpoint and of callbacks, by interaction. */
   readonly acknowledgements: { readonly id: string; readonly status: number; readonly body: Json }[] = [];
   interactionsUrl: string | undefined;
@@ -93,6 +98,11 @@ export class FakeDiscord {
   /** A new id of now. */
   snowflake(): string {
     return String(((BigInt(Date.now()) - epochMs) << 22n) | (this.#next++ & 0x3f_ffffn));
+  }
+
+  /** A file as a message carries it; its address is good for so many milliseconds. */
+  attachmentOf(file: { bytes: Uint8Array; name?: string; mimeType?: string }, lifeMs = 86_400_000): Json {
+    return this.files.attachmentOf(file, { id: this.snowflake(), lifeMs });
   }
 
   /** A message as the gateway carries it. */
@@ -213,7 +223,12 @@ export class FakeDiscord {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').replace(/^\/api\/v10/, '');
     const name = `${request.method ?? ''} ${discordCallName(path)}`;
-    const body = await readJsonBody(request);
+    if (request.method === 'GET' && path.startsWith('/attachments/')) {
+      this.files.serveAddress(path, response);
+      this.watch.look();
+      return;
+    }
+    const body = await readCall(request);
     const byToken = /^\/(?:webhooks|interactions)\//.test(path);
     if (!byToken && request.headers.authorization !== `Bot ${this.token}`) {
       reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
@@ -250,6 +265,8 @@ export class FakeDiscord {
       case 'POST /applications/:id/commands':
         this.commands.set(String(body['name']), body);
         return ok(body);
+      case 'POST /attachments/refresh-urls':
+        return ok(this.files.renew(body));
       case 'POST /users/@me/channels':
         return ok({ id: `8${String(body['recipient_id']).slice(1)}`, type: 1 });
       case 'POST /channels/:id/typing':
@@ -343,7 +360,10 @@ export class FakeDiscord {
 
   #show(channelId: string, via: DiscordMessage['via'], body: Json): Answer {
     const source = typeof body['content'] === 'string' ? body['content'] : '';
-    if (source.trim() === '')
+    const file = body['file'] as FormFileSent | undefined;
+    if ((file?.bytes.length ?? 0) > mostUpload)
+      return { status: 413, body: { message: 'Request entity too large', code: 40_005 } };
+    if (source.trim() === '' && file === undefined)
       return { status: 400, body: { message: 'Cannot send an empty message', code: 50_006 } };
     if (source.length > 2000) return { status: 400, body: { message: 'Invalid Form Body', code: 50_035 } };
     const reference = body['message_reference'] as { message_id?: string } | undefined;
@@ -359,6 +379,7 @@ export class FakeDiscord {
       body,
       buttons: buttonsOf(body['components']),
       earlier: [],
+      ...(file === undefined ? {} : { file }),
     };
     this.messages.push(message);
     this.watch.look();

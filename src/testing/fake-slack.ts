@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
 import { FaultList, type CommonFault } from './fault-list.ts';
-import { readJsonBody } from './read-json-body.ts';
 import { WatchList } from './watch-list.ts';
 import { acceptWebSockets, type FakeSocket } from './fake-web-socket-server.ts';
 import {
@@ -10,7 +9,9 @@ import {
   slackMessageEvents,
   type SlackUserMessage,
 } from './slack-payloads.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
 import { streamSlackPost, updateSlackPost, type SlackAnswer as Answer } from './slack-changes.ts';
+import { SlackFiles } from './slack-files.ts';
 import { readSlackPost, type SentSlackMessage } from './slack-post.ts';
 
 /** What goes wrong with the next calls of a method. `cut-*`: the connection breaks before or after the call took effect. */
@@ -49,6 +50,8 @@ export class FakeSlack {
   readonly calls: Call[] = [];
   readonly messages: SentSlackMessage[] = [];
   readonly deliveries: SlackDelivery[] = [];
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new SlackFiles(() => this.#host, this.botToken);
   /** Where events are posted; without it they go to the sockets. */
   eventsUrl: string | undefined;
   /** Waits before the repetitions of an event that was not acknowledged. */
@@ -284,8 +287,19 @@ export class FakeSlack {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const method = (request.url ?? '').replace(/^\/api\//, '');
-    const parameters = await readJsonBody(request);
+    const [, folder, name = ''] = (request.url ?? '').split('/');
+    if (folder === 'files-pri') {
+      this.files.download(name, request, response);
+      this.watch.look();
+      return;
+    }
+    const body = await readBody(request);
+    if (folder === 'upload') {
+      this.files.upload(name, body, response);
+      return;
+    }
+    const method = name;
+    const parameters = parametersOf(request, body);
     const wanted = method === 'apps.connections.open' ? this.appToken : this.botToken;
     if (request.headers.authorization !== `Bearer ${wanted}`) {
       reply(response, { error: 'invalid_auth' });
@@ -319,6 +333,10 @@ export class FakeSlack {
         return this.hasStreams
           ? streamSlackPost(method, parameters, { messages: this.messages, nextTs: () => this.nextTs() })
           : { error: 'feature_not_enabled' };
+      case 'files.getUploadURLExternal':
+        return this.files.openUpload(parameters);
+      case 'files.completeUploadExternal':
+        return this.files.share(parameters);
       case 'assistant.threads.setStatus':
         return { result: {} };
       default:

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
 import { FaultList, type CommonFault } from './fault-list.ts';
-import { readJsonBody } from './read-json-body.ts';
+import { FileShelf } from './file-shelf.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
 import { TelegramChats, type SentMessage, type ShownDraft } from './telegram-chats.ts';
+import { fileMessage, pathOfFile, type UserFile } from './telegram-files.ts';
 import { replyTo, type TelegramAnswer, type TelegramParameters } from './telegram-wire.ts';
 import { WatchList } from './watch-list.ts';
 
@@ -37,6 +39,8 @@ export class FakeTelegram {
   readonly botId: string;
   readonly username: string;
   readonly calls: Call[] = [];
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new FileShelf();
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   readonly faults = new FaultList<TelegramFault>();
   /** Tells of each call and each change. */
@@ -120,6 +124,11 @@ export class FakeTelegram {
         ...message.extra,
       },
     };
+  }
+
+  /** Somebody sends a file. Returns the update's id. */
+  userSendsFile(file: UserFile): number {
+    return this.userSays({ chatId: file.chatId, extra: fileMessage(this.files, file) });
   }
 
   /** Somebody presses a button below a message of the bot. */
@@ -240,7 +249,13 @@ export class FakeTelegram {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('/');
     const method = path[2] ?? '';
-    const parameters = await readJsonBody(request);
+    if (path[1] === 'file') {
+      if (path[2] === `bot${this.token}`) this.files.serve(path[4] ?? '', response);
+      else replyTo(response, { status: 401, description: 'Unauthorized' });
+      this.watch.look();
+      return;
+    }
+    const parameters = parametersOf(request, await readBody(request));
     if (path[1] !== `bot${this.token}`) {
       replyTo(response, { status: 401, description: 'Unauthorized' });
       return;
@@ -288,6 +303,11 @@ export class FakeTelegram {
       case 'sendMessage':
       case 'sendRichMessage':
         return this.#chats.send(parameters);
+      case 'getFile':
+        return pathOfFile(this.files, String(parameters['file_id']));
+      case 'sendDocument':
+      case 'sendPhoto':
+        return this.#chats.sendFile(parameters);
       case 'editMessageText':
         return this.#chats.edit(parameters);
       case 'sendMessageDraft':

@@ -24,6 +24,7 @@ import { FakeGateway } from './fake-gateway.ts';
 import { createFakeIds } from './fake-ids.ts';
 import { createFakeLedgerUse, FakeStoredLimits } from './fake-limits.ts';
 import { FakeRunHistory } from './fake-run-history.ts';
+import { fakeRunFiles } from './fake-run-files.ts';
 import { FakeRuns } from './fake-runs.ts';
 import { FakeUsage } from './fake-usage.ts';
 import { fakeWorker } from './fake-worker.ts';
@@ -304,6 +305,7 @@ export function createHttpGround(
     },
     runs,
     runStore: createFakeRunStore(),
+    files: fakeRunFiles,
     runHistory,
     approvals,
     automation,

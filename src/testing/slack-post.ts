@@ -1,5 +1,14 @@
 import { readMrkdwn } from './slack-payloads.ts';
 
+/** A file that the bot has shared. */
+export interface SentSlackFile {
+  readonly id: string;
+  readonly channel: string;
+  readonly threadTs: string | undefined;
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
 /** A message that the bot has posted, as it stands there now. */
 export interface SentSlackMessage {
   readonly ts: string;

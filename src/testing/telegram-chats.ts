@@ -1,4 +1,6 @@
+import type { FormFileSent } from './read-multipart.ts';
 import { readTelegramContent, type TelegramContent } from './telegram-content.ts';
+import { refusedUpload } from './telegram-files.ts';
 import type { TelegramAnswer, TelegramParameters } from './telegram-wire.ts';
 
 /** A message that the bot has sent, as it stands there now. */
@@ -9,6 +11,8 @@ export interface SentMessage extends TelegramContent {
   readonly replyTo: number | undefined;
   /** What it said before, oldest first. */
   readonly earlier: readonly string[];
+  /** What the bot sent as a file; its text is empty then. */
+  readonly file?: FormFileSent;
 }
 
 /** An unfinished text that the bot has shown in a private chat. */
@@ -52,6 +56,29 @@ export class TelegramChats {
     return {
       result: { message_id: message.messageId, chat: { id: parameters['chat_id'] }, date: 1_767_225_600 },
     };
+  }
+
+  sendFile(parameters: TelegramParameters): TelegramAnswer {
+    const file = parameters['file'] as FormFileSent | undefined;
+    const refusal = this.refusal(parameters) ?? refusedUpload(file?.bytes);
+    if (refusal !== undefined) return refusal;
+    const threadId = parameters['message_thread_id'];
+    const message: SentMessage = {
+      messageId: this.nextMessageId(),
+      chatId: String(parameters['chat_id']),
+      text: '',
+      source: '',
+      parseMode: undefined,
+      isRich: false,
+      // Fields of a form are text.
+      threadId: threadId === undefined ? undefined : Number(threadId),
+      replyTo: undefined,
+      buttons: [],
+      earlier: [],
+      ...(file === undefined ? {} : { file }),
+    };
+    this.messages.push(message);
+    return { result: { message_id: message.messageId, date: 1_767_225_600 } };
   }
 
   edit(parameters: TelegramParameters): TelegramAnswer {

@@ -105,6 +105,8 @@ export interface ModelCapabilities {
   readonly structuredOutput: boolean;
   readonly images: boolean;
   readonly embeddings: boolean;
+  /** Takes PDF as a part of what a user says? Default false. */
+  readonly documents?: boolean;
 }
 
 /** Texts to be turned into vectors. */

@@ -1,5 +1,19 @@
 import type { Json, JsonObject, Logger } from '../../base/index.ts';
-import type { Citation, RunEffects, Scope, ToolUse } from '../../protocol/index.ts';
+import type { Citation, RunEffects, RunFile, Scope, ToolUse } from '../../protocol/index.ts';
+import type { GivenFile } from '../files/index.ts';
+
+/** Files of the run in which a tool is called. */
+export interface ToolFiles {
+  /**
+   * Stores a file; put it into the result's `files` and it goes along with the answer. The same call and name, the same
+   * file. Error: `payload_too_large`.
+   */
+  add(file: GivenFile): Promise<RunFile>;
+  /** A file that came with the request or was made in this run, by name or id. */
+  find(nameOrId: string): Promise<RunFile | undefined>;
+  /** The content of a file of `find`. Error: `not_found`. */
+  read(file: RunFile): Promise<Uint8Array>;
+}
 
 /** What a call of a tool may do and for whom. */
 export interface ToolContext {
@@ -13,6 +27,8 @@ export interface ToolContext {
   readonly knowledge: readonly { readonly name: string; readonly path: string }[];
   /** Folder of the project, absolute. */
   readonly projectDir: string;
+  /** Left out where files cannot be kept, such as in recordings. */
+  readonly files?: ToolFiles;
   /** `off`: only tools whose effect is `none` may be called. Left out it counts as `on`. */
   readonly effects?: RunEffects;
   readonly signal: AbortSignal;
@@ -26,12 +42,21 @@ export type ToolResult =
       readonly content: string;
       readonly data?: Json;
       readonly citations?: readonly Citation[];
+      /** Files of `ToolContext.files` that go along with the answer. */
+      readonly files?: readonly RunFile[];
     }
   | { readonly ok: false; readonly content: string; readonly code: string };
 
 /** Builds results the way the seed's `ToolResult.ok` and `ToolResult.fail` do. */
 export const ToolResult = {
-  ok: (content: string, extra: { data?: Json; citations?: readonly Citation[] } = {}): ToolResult => ({
+  ok: (
+    content: string,
+    extra: {
+      data?: Json;
+      citations?: readonly Citation[];
+      files?: readonly RunFile[];
+    } = {},
+  ): ToolResult => ({
     ok: true,
     content,
     ...extra,

@@ -1,6 +1,13 @@
 import { AppError, isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import type { ModelTool } from '../../capabilities/models/index.ts';
-import { chatMessagesOf, type AgentInput, type AgentSpec, type ChatMessage } from '../../protocol/index.ts';
+import {
+  chatMessagesOf,
+  runFilesOf,
+  storedPartOf,
+  type AgentInput,
+  type AgentSpec,
+  type ChatMessage,
+} from '../../protocol/index.ts';
 import type { RunContext } from '../runs/index.ts';
 import { wholeExchanges } from './trim-history.ts';
 
@@ -46,6 +53,12 @@ export async function conversationOf(
 ): Promise<Conversation> {
   if (input.messages !== undefined) return { messages: chatMessagesOf(input.messages), own: [] };
   const history = session.enabled ? wholeExchanges(await context.history(session.maxTokens)) : [];
-  const own: ChatMessage[] = [{ role: 'user', content: input.message }];
+  // Whoever gave the input need not be one of our doors: its files are read as they come.
+  const files = runFilesOf(input.files);
+  const content =
+    files.length === 0
+      ? input.message
+      : [{ type: 'text' as const, text: input.message }, ...files.map(storedPartOf)];
+  const own: ChatMessage[] = [{ role: 'user', content }];
   return { messages: [...history, ...own], own };
 }

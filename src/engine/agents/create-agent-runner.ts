@@ -1,7 +1,9 @@
 import type { Json, JsonObject } from '../../base/index.ts';
 import { runLimitsOf } from '../../capabilities/accounting/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { ModelRouter, ModelSettings, ModelTool } from '../../capabilities/models/index.ts';
 import {
+  toolFilesOf,
   ToolResult,
   type Tool,
   type ToolContext,
@@ -17,12 +19,15 @@ import { approveCall } from './approve-call.ts';
 import { createAskPersonTool } from './ask-person-tool.ts';
 import { createDelegateTools } from './delegate-tools.ts';
 import type { DurableTool } from './durable-tool.ts';
+import { createFileLoader } from './load-files.ts';
 import { runChild } from './run-child.ts';
 import { runAgentLoop, type AgentTurn, type TurnSpending } from './run-agent-loop.ts';
 import { ToolNames } from './tool-names.ts';
 
 export interface AgentRunnerDeps {
-  readonly models: Pick<ModelRouter, 'stream'>;
+  readonly models: Pick<ModelRouter, 'stream'> & Partial<Pick<ModelRouter, 'resolve'>>;
+  /** Files of requests and answers; without it models are told that there are none. */
+  readonly files?: FileStore;
   readonly tools: ToolRegistry;
   readonly governance: ToolGovernance;
   readonly projectDir: string;
@@ -133,6 +138,11 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
         use: uses.get(tool.name) ?? { name: tool.name, domains: [], paths: [], write: false },
         knowledge: spec.knowledge,
         projectDir: deps.projectDir,
+        ...(deps.files === undefined
+          ? {}
+          : {
+              files: toolFilesOf(deps.files, { scope: context.scope, runId: context.runId, idempotencyKey }),
+            }),
         effects: context.effects,
         signal,
         logger: context.logger,
@@ -155,6 +165,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
         },
         {
           models: deps.models,
+          files: createFileLoader({ ...deps, tenant: context.scope.tenant, logger: context.logger }),
           step: context.step,
           caller: {
             scope: context.scope,

@@ -1,6 +1,6 @@
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../../base/index.ts';
 import { ToolResult } from '../../capabilities/tools/index.ts';
-import type { AgentOutput } from '../../protocol/index.ts';
+import { runFilesOf, type AgentOutput } from '../../protocol/index.ts';
 import type { DurableTool } from './durable-tool.ts';
 import type { ChildReport } from './run-child.ts';
 import type { TargetCard } from './target-directory.ts';
@@ -46,7 +46,11 @@ export function resultOfChild(label: string, report: ChildReport): ToolResult {
   const cut = text.length - longestAnswer;
   const { citations } = (isJsonObject(report.output) ? report.output : {}) as Partial<AgentOutput>;
   const answer = cut > 0 ? `${text.slice(0, longestAnswer)}\n[cut: ${cut} more characters]` : text;
-  return ToolResult.ok(answer, Array.isArray(citations) && citations.length > 0 ? { citations } : {});
+  const files = runFilesOf(isJsonObject(report.output) ? report.output['files'] : undefined);
+  return ToolResult.ok(answer, {
+    ...(Array.isArray(citations) && citations.length > 0 ? { citations } : {}),
+    ...(files.length > 0 ? { files } : {}),
+  });
 }
 
 /** A tool for each of those that work can be given to; a call runs it as a child. */

@@ -16,6 +16,7 @@ import {
   type Usage,
 } from '../../protocol/index.ts';
 import type { RunStep, StepIo } from '../runs/index.ts';
+import type { FileLoader } from './load-files.ts';
 
 /** What a model call came to, as it is journaled. */
 export interface ModelStepResult {
@@ -98,6 +99,7 @@ export async function askModel(
   step: ModelStep,
   deps: {
     readonly models: Pick<ModelRouter, 'stream'>;
+    readonly files?: FileLoader;
     readonly step: RunStep;
     /** Whom limits and usage count for. */
     readonly caller: Omit<ModelCaller, 'requestId'>;
@@ -108,9 +110,21 @@ export async function askModel(
     'model',
     async (io) => {
       for (const event of step.untold) io.emit(event);
-      const caller = { ...deps.caller, requestId: io.idempotencyKey };
-      const events = deps.models.stream(step.model, step.request, { signal: io.signal, caller });
-      return (await collect(step, events, io)) as unknown as Json;
+      const ask = async (messages: readonly ChatMessage[], requestId: string): Promise<Json> => {
+        const caller = { ...deps.caller, requestId };
+        const request = { ...step.request, messages };
+        const events = deps.models.stream(step.model, request, { signal: io.signal, caller });
+        return (await collect(step, events, io)) as unknown as Json;
+      };
+      const loaded = await deps.files?.load(step.request.messages, step.model);
+      try {
+        return await ask(loaded?.messages ?? step.request.messages, io.idempotencyKey);
+      } catch (error) {
+        // A picture that a model refuses stays in the history: without this it would end every later turn too.
+        if (loaded?.hasMedia !== true || !(error instanceof AppError) || error.code !== 'model_rejected')
+          throw error;
+        return await ask(loaded.withoutMedia(), `${io.idempotencyKey}:text`);
+      }
     },
     { input: step.news as unknown as Json },
   )) as unknown as Omit<ModelStepResult, 'usage'> & { readonly usage?: Usage };

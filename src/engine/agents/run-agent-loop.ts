@@ -7,10 +7,19 @@ import type {
   ModelTool,
 } from '../../capabilities/models/index.ts';
 import { schemaFaults, type Tool } from '../../capabilities/tools/index.ts';
-import type { AgentOutput, ChatMessage, Citation, RunEvent, ToolCall, Usage } from '../../protocol/index.ts';
+import type {
+  AgentOutput,
+  ChatMessage,
+  Citation,
+  RunEvent,
+  RunFile,
+  ToolCall,
+  Usage,
+} from '../../protocol/index.ts';
 import type { RunStep } from '../runs/index.ts';
 import { ToolCaller, toolMessage, type ToolCallerOptions } from './call-tools.ts';
 import type { DurableTool } from './durable-tool.ts';
+import type { FileLoader } from './load-files.ts';
 import { askModel, type ModelStepResult } from './model-step.ts';
 
 /** One turn of an agent: what it is told, what it may use, how far it may go. */
@@ -42,6 +51,8 @@ export interface TurnSpending {
 
 export interface AgentLoopDeps extends Pick<ToolCallerOptions, 'executeTool' | 'approveCall'> {
   readonly models: Pick<ModelRouter, 'stream'>;
+  /** Puts stored files into what a model is sent. */
+  readonly files?: FileLoader;
   readonly step: RunStep;
   /** Whom limits and usage of the model calls count for. */
   readonly caller: Omit<ModelCaller, 'requestId'>;
@@ -82,6 +93,7 @@ export async function runAgentLoop(turn: AgentTurn, deps: AgentLoopDeps): Promis
   const endsTurn = (calls: readonly ToolCall[]): boolean => calls.some((call) => clientNames.has(call.name));
   const added: ChatMessage[] = [];
   const citations = new Map<string, Citation>();
+  const files = new Map<string, RunFile>();
   let untold: readonly RunEvent[] = [];
   let told = turn.messages.length;
   let repairs = 0;
@@ -124,6 +136,7 @@ export async function runAgentLoop(turn: AgentTurn, deps: AgentLoopDeps): Promis
         text: answer.text,
         ...(object === undefined ? {} : { object }),
         citations: [...citations.values()],
+        ...(files.size === 0 ? {} : { files: [...files.values()] }),
         model: answer.model,
         finishReason: answer.finishReason,
         steps: number,
@@ -136,8 +149,11 @@ export async function runAgentLoop(turn: AgentTurn, deps: AgentLoopDeps): Promis
     if (endsTurn(answer.toolCalls)) return finish();
     if (answer.toolCalls.length > 0) {
       const outcomes = await caller.callAll(number, answer.toolCalls);
-      for (const { result } of outcomes)
-        if (result.ok) for (const citation of result.citations ?? []) citations.set(citation.id, citation);
+      for (const { result } of outcomes) {
+        if (!result.ok) continue;
+        for (const citation of result.citations ?? []) citations.set(citation.id, citation);
+        for (const file of result.files ?? []) files.set(file.id, file);
+      }
       untold = outcomes.flatMap((outcome) => outcome.untold);
       added.push(...outcomes.map(toolMessage));
       continue;

@@ -310,6 +310,11 @@ export class SqlRunStore implements RunStore {
           `session "${sessionId}" has run "${busy.id}" under way; cancel it first`,
         );
       }
+      // Their blobs are swept: nothing refers to them any more.
+      await sql`
+        delete from run_files where run_id in (select id from runs where session_id = ${sessionId})`.execute(
+        trx,
+      );
       await trx.updateTable('runs').set({ session_id: null }).where('session_id', '=', sessionId).execute();
       await trx.deleteFrom('messages').where('session_id', '=', sessionId).execute();
       await trx.deleteFrom('sessions').where('id', '=', sessionId).execute();

@@ -97,5 +97,10 @@ export async function collaborate(run: TeamRun, runner: AgentRunner): Promise<Te
     ...result.output.citations,
   ];
   const citations = [...new Map(cited.map((one) => [one.id, one])).values()];
-  return namingTheMissing({ ...result, output: { ...result.output, citations } }, run.memberRuns);
+  const files = [
+    ...answers.flatMap(({ result }) => (result.ok ? (result.files ?? []) : [])),
+    ...(result.output.files ?? []),
+  ];
+  const output = { ...result.output, citations, ...(files.length === 0 ? {} : { files }) };
+  return namingTheMissing({ ...result, output }, run.memberRuns);
 }

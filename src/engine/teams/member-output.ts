@@ -9,6 +9,7 @@ export function agentOutputOf(output: Json): AgentOutput {
     text: textOfOutput(output),
     ...(given.object === undefined ? {} : { object: given.object }),
     citations: given.citations ?? [],
+    ...(given.files === undefined ? {} : { files: given.files }),
     model: given.model ?? '',
     finishReason: given.finishReason ?? 'stop',
     steps: given.steps ?? 0,

@@ -1,6 +1,13 @@
 import type { AppError, Clock, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
-import type { ChannelDefinition, Message, ReplyAddress, RunTarget, Scope } from '../../protocol/index.ts';
+import type {
+  Attachment,
+  ChannelDefinition,
+  Message,
+  ReplyAddress,
+  RunTarget,
+  Scope,
+} from '../../protocol/index.ts';
 import type { ChannelState } from './channel-state.ts';
 import type { Outgoing } from './delivery-store.ts';
 
@@ -98,6 +105,23 @@ export interface AnswerPreviews {
     chunk: Chunk,
     options: { readonly signal: AbortSignal },
   ): Promise<void>;
+}
+
+/** A file of a message on its way from the platform. Whoever has it reads `body` to its end, or leaves its loop. */
+export interface OpenedAttachment {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** What the platform says of it, where it says more than the message did. */
+  readonly mimeType?: string;
+  readonly name?: string;
+  readonly sizeBytes?: number;
+}
+
+/** A file on its way to the platform. */
+export interface OutgoingFile {
+  /** One line that names no folder. */
+  readonly name: string;
+  readonly mimeType: string;
+  readonly bytes: Uint8Array;
 }
 
 /** A webhook call before anything in it is trusted. Header names in lower case. */
@@ -250,6 +274,24 @@ export interface ChannelAdapter {
   ): Promise<string>;
   /** Shows answers while they are written, where the platform allows that. */
   readonly previews?: AnswerPreviews;
+  /**
+   * Opens a file of a message. Throws `SendError`: `retry` where another try may help, `permanent` where none will; its
+   * message is read by people. A platform without it has `files.mostBytesIn` 0.
+   */
+  openAttachment?(
+    attachment: Attachment,
+    options: { readonly signal: AbortSignal },
+  ): Promise<OpenedAttachment>;
+  /**
+   * Sends one file of at most `files.mostBytesOut` and returns the platform's id of the message; `key` as in `sendChunk`.
+   * Throws `SendError`; `payload_too_large`: the platform takes no file of this size here. A platform without it has
+   * `files.mostBytesOut` 0.
+   */
+  sendFile?(
+    address: ReplyAddress,
+    file: OutgoingFile,
+    options: { readonly signal: AbortSignal; readonly key?: string },
+  ): Promise<string>;
   /** Shows "typing" for some seconds. Throws `SendError`. */
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void>;
   /** Sends a text at once, without the outbox: for courtesy messages and scripts. */

@@ -11,6 +11,7 @@ import {
   type Service,
   storable,
 } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { EventPublisher } from '../../engine/automation/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
 import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
@@ -51,6 +52,8 @@ export interface ChannelHubDeps {
   readonly pairingSecret: string;
   readonly approvals: ApprovalService;
   readonly storage: Storage;
+  /** Files that people send and agents answer with. */
+  readonly files: FileStore;
   readonly queue: Queue;
   readonly clock: Clock;
   readonly ids: IdGenerator;

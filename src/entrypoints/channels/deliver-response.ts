@@ -1,10 +1,12 @@
 import type { Clock, Logger } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { ReplyAddress } from '../../protocol/index.ts';
 import type { AccountPacer } from './account-pacer.ts';
 import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
 import { chunkKey } from './chunk-key.ts';
+import { deliverFile, outgoingFiles } from './deliver-files.ts';
 import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
 import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
@@ -39,6 +41,7 @@ export const defaultDeliverySettings: DeliverySettings = {
 /** What sending one response stands on. */
 export interface DeliverResponseDeps {
   readonly store: DeliveryStore;
+  readonly files: FileStore;
   readonly pacer: AccountPacer;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -54,8 +57,8 @@ export interface DeliverySignals {
 }
 
 /**
- * Sends a response chunk by chunk, from its cursor on. A chunk that the platform accepted is noted before the next one
- * is sent. Returns how it ended; throws only when the process stops, the database fails or another process delivers.
+ * Sends a response chunk by chunk and then its files, from its cursor on. What the platform accepted is noted before the
+ * next one is sent. Returns how it ended; throws only when the process stops, the database fails or another process delivers.
  */
 export async function deliverResponse(
   deps: DeliverResponseDeps,
@@ -71,14 +74,18 @@ export async function deliverResponse(
       // Before anything is sent the platform may have refused a kind of markup for good.
       if (chunks === undefined || cursor === 0) chunks = render(adapter, delivery);
       const chunk = chunks[cursor];
-      if (chunk === undefined) return { done: true };
+      const file = outgoingFiles(delivery)[cursor - chunks.length];
+      if (chunk === undefined && file === undefined) return { done: true };
       signals.waiting.throwIfAborted();
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
       const key = chunkKey(delivery.outboxId, cursor);
+      const options = { signal: signals.sending, key };
       const address = addressOf(delivery, cursor);
-      if (cursor === 0)
+      if (chunk !== undefined && cursor === 0)
         return { id: await sendInPlace(deps, { adapter, delivery, address, chunk, key }, signals) };
-      return { id: await adapter.sendChunk(address, chunk, { signal: signals.sending, key }) };
+      if (chunk !== undefined) return { id: await adapter.sendChunk(address, chunk, options) };
+      if (file === undefined) return { done: true };
+      return { id: await deliverFile({ ...deps, adapter }, delivery, address, file, options) };
     });
     if ('status' in sent) return sent;
     if ('done' in sent) return { status: 'sent' };

@@ -1,4 +1,5 @@
 import type { Clock, IdGenerator, Logger, Service } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue, QueueConsumer, QueueJob } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
@@ -16,6 +17,7 @@ const pollIntervalMs = 2000;
 /** What the delivery of responses stands on. */
 export interface DeliveryWorkerDeps {
   readonly storage: Storage;
+  readonly files: FileStore;
   readonly queue: Queue;
   readonly clock: Clock;
   readonly ids: IdGenerator;

@@ -6,11 +6,13 @@ import {
   type IdGenerator,
   type Logger,
 } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import { compileSafePattern, type EventRouter, type SafePattern } from '../../engine/routing/index.ts';
 import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import { defaultTenant, type ChannelDefinition, type Message, type Scope } from '../../protocol/index.ts';
+import { apology } from './attachment-words.ts';
 import { checkAccess, type AccessVerdict } from './access.ts';
 import { obeyApprovalCommand, readApprovalCommand, type ApprovalCommand } from './approval-commands.ts';
 import type { Acceptance, ChannelAdapter } from './channel-adapter.ts';
@@ -35,6 +37,7 @@ export interface MessageAcceptorDeps {
   readonly pairing: PairingManager;
   readonly previews: Pick<ReplyPreviews, 'ownerOf'>;
   readonly storage: Storage;
+  readonly files: FileStore;
   readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly logger: Logger;
@@ -66,7 +69,11 @@ export class MessageAcceptor {
       adapter().conversation(message),
     );
     this.#turns = new TurnDesk(
-      { ...deps, onHopeless: (error, message) => this.#tellNotSetUp(error, message) },
+      {
+        ...deps,
+        onHopeless: (error, message) => this.#tellNotSetUp(error, message),
+        onUnreadable: (message) => void this.#answer(message, apology(message)).afterAck?.(),
+      },
       { definition, adapter, conversations: this.#conversations },
     );
     this.#commands = new CommandDesk({
@@ -122,7 +129,8 @@ export class MessageAcceptor {
     const decision = isCommand ? readApprovalCommand(message.text) : undefined;
     if (decision !== undefined) return this.#once(message, () => this.#decideApproval(decision, message));
     if (access === 'unaddressed' && !(await this.#belongsToTurn(message))) return this.#overhear(message);
-    if (message.text.trim() === '' && message.album_id === undefined) {
+    const says = message.text.trim() !== '' || message.album_id !== undefined;
+    if (!says && !this.#turns.attachments.wants(message)) {
       return this.#answer(message, 'I can read text only. Please write what you need.');
     }
     return this.#submit(message);

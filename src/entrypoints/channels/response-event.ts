@@ -1,5 +1,10 @@
 import { isJsonObject, type JsonObject } from '../../base/index.ts';
-import type { AgentResponse, AgentResponseEvent } from '../../protocol/index.ts';
+import {
+  runFilesOf,
+  type AgentResponse,
+  type AgentResponseEvent,
+  type RunFile,
+} from '../../protocol/index.ts';
 
 /** A response as other programs get it: on streams, and posted to their addresses. What was asked is under `metadata.event`. */
 export function toResponseEvent(
@@ -9,6 +14,7 @@ export function toResponseEvent(
   const asked = objectOf(response.metadata['event']);
   const output = objectOf(response.output);
   const object = output['object'];
+  const made = runFilesOf(output['files']);
   const agent = textOf(asked['target']);
   const hasFailed = response.status !== 'completed';
   const requestId = textOf(asked['id']);
@@ -27,8 +33,13 @@ export function toResponseEvent(
       agent_name: agent,
       execution_time_ms: Math.max(0, Math.round(response.executionTimeMs)),
       tokens_used: response.usage.inputTokens + response.usage.outputTokens,
-      images: textsOf(output['images']),
-      files: recordsOf(output['files']),
+      images: [
+        ...textsOf(output['images']),
+        ...made
+          .filter(({ mimeType }) => mimeType.startsWith('image/'))
+          .map((file) => addressOf(response, file)),
+      ],
+      files: made.length > 0 ? made.map((file) => fileRecord(response, file)) : recordsOf(output['files']),
       metadata: {
         ...(objectOf(asked['metadata']) as Record<string, never>),
         run_id: response.runId,
@@ -37,6 +48,16 @@ export function toResponseEvent(
       },
     },
   };
+}
+
+/** Where the HTTP API gives a file of the answer. */
+function addressOf({ runId }: AgentResponse, { id }: RunFile): string {
+  return `/api/v1/runs/${runId}/files/${id}`;
+}
+
+function fileRecord(response: AgentResponse, file: RunFile): Record<string, string> {
+  const { id, name, mimeType, sizeBytes } = file;
+  return { id, name, mime_type: mimeType, size_bytes: String(sizeBytes), url: addressOf(response, file) };
 }
 
 const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});

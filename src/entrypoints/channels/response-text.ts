@@ -1,10 +1,13 @@
 import { isJsonObject, type ErrorCode } from '../../base/index.ts';
-import type { AgentResponse, Citation } from '../../protocol/index.ts';
+import { runFilesOf, type AgentResponse, type Citation } from '../../protocol/index.ts';
 
 const mostSources = 5;
 
 /** Stands for an answer without any text. */
 export const emptyAnswer = 'Done. There is nothing to show for it.';
+
+/** Stands before files that come without a word. */
+const onlyFiles = 'Here you are:';
 
 const errorTexts: Partial<Record<ErrorCode, string>> = {
   cancelled: 'Stopped.',
@@ -23,7 +26,12 @@ export function responseText(response: AgentResponse): string {
     return known ?? `Sorry, something went wrong on our side. Please try again. (${response.runId})`;
   }
   const text = response.text.trim();
+  if (text === '' && hasFiles(response)) return onlyFiles;
   return text === '' ? emptyAnswer : `${text}${sources(text, response)}`;
+}
+
+function hasFiles({ output }: AgentResponse): boolean {
+  return runFilesOf(isJsonObject(output) ? output['files'] : undefined).length > 0;
 }
 
 /** The passages an answer rests on, unless it names them itself. */

@@ -6,21 +6,23 @@ import {
   type IdGenerator,
   type Logger,
 } from '../../base/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import { eventOfMessage, type EventRouter } from '../../engine/routing/index.ts';
 import type { RunService, RunStarter } from '../../engine/runs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { ChannelDefinition, Message, ReplyAddress, RunTarget, Scope } from '../../protocol/index.ts';
+import { filesOf, isUnreadable } from './attachment-words.ts';
 import type { ChannelAdapter } from './channel-adapter.ts';
 import type { Conversation, ConversationState, ConversationStore } from './conversation-store.ts';
+import { AttachmentFetcher } from './fetch-attachments.ts';
 import { requestOfTurn, scopeOf, type Turn } from './turn-request.ts';
 import { WaitingMessages, type KeptMessage } from './waiting-messages.ts';
+import { oneTurnOf, pauseMs } from './waiting-rules.ts';
 
 const sweepEveryMs = 5000;
 const longestWatchMs = 3_600_000;
 const contextLifeMs = 24 * 3_600_000;
 const mostFaults = 5;
-/** The pictures of an album come one by one, within about a second. */
-const albumMs = 1000;
 /** Whoever never falls quiet is answered after this many pauses. */
 const longestPauses = 10;
 
@@ -29,6 +31,7 @@ export interface TurnDeskDeps {
   readonly runs: RunService & Pick<RunStarter, 'submitWithin'>;
   readonly router: EventRouter;
   readonly storage: Storage;
+  readonly files: FileStore;
   readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly logger: Logger;
@@ -36,6 +39,8 @@ export interface TurnDeskDeps {
   readonly onSubmitted: (submitted: { runId: string; scope: Scope; message: Message }) => void;
   /** Messages that can never become a turn: their sender has to be told. */
   readonly onHopeless: (error: AppError, message: Message) => void;
+  /** A message that says nothing and of whose files none could be read: its sender has to be told. */
+  readonly onUnreadable: (message: Message) => void;
 }
 
 /** What became of a message. `waiting`: it is kept, and part of a later turn. */
@@ -55,6 +60,7 @@ export class TurnDesk {
   readonly #adapter: () => ChannelAdapter;
   readonly #conversations: ConversationStore;
   readonly #waiting: WaitingMessages;
+  readonly attachments: AttachmentFetcher;
   readonly #timers = new Map<string, () => void>();
   readonly #watched = new Set<string>();
   readonly #flushing = new Map<string, Promise<void>>();
@@ -74,11 +80,13 @@ export class TurnDesk {
     this.#adapter = parts.adapter;
     this.#conversations = parts.conversations;
     this.#waiting = new WaitingMessages(deps.storage);
+    this.attachments = new AttachmentFetcher(deps, parts.definition, parts.adapter);
   }
 
   /** Looks for messages that wait, now and from time to time: those of a process that died, too. */
   start(): void {
     if (this.#running !== undefined) return;
+    this.attachments.start();
     const stopSweep = this.#deps.clock.every(sweepEveryMs, () => void this.#sweep());
     this.#running = { controller: new AbortController(), stopSweep };
     void this.#sweep();
@@ -92,7 +100,7 @@ export class TurnDesk {
     running.controller.abort(new Error('the process is stopping'));
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
-    await Promise.allSettled(this.#flushing.values());
+    await Promise.allSettled([...this.#flushing.values(), this.attachments.stop()]);
   }
 
   /** Durable when it resolves. Rejects with the engine's error. */
@@ -103,6 +111,7 @@ export class TurnDesk {
     if (busy === 'interrupt' && isBusy) await this.#interrupt(message, conversation);
     const mustWait =
       conversation.waitingMessages > 0 ||
+      this.attachments.wants(message) ||
       (busy === 'collect' && isBusy) ||
       message.album_id !== undefined ||
       (debounce > 0 && message.attachments.length === 0);
@@ -110,7 +119,7 @@ export class TurnDesk {
     const { sessionKey } = conversation;
     const place = { channel: this.#definition.metadata.name, sessionKey, kind: 'waiting' } as const;
     if (!(await this.#waiting.keep(message, place, this.#deps.clock.now()))) return { outcome: 'duplicate' };
-    this.#later(sessionKey, this.#pauseMs(message));
+    this.#later(sessionKey, pauseMs(message, this.#definition.spec));
     return { outcome: 'waiting' };
   }
 
@@ -220,13 +229,6 @@ export class TurnDesk {
     }
   }
 
-  #pauseMs(newest: Message): number {
-    const { busy, quiet, debounce } = this.#definition.spec;
-    if (newest.album_id !== undefined) return Math.max(albumMs, debounce);
-    if (newest.attachments.length > 0) return 0;
-    return busy === 'collect' ? Math.max(quiet, debounce) : debounce;
-  }
-
   #later(sessionKey: string, milliseconds: number): void {
     if (this.#running === undefined) return;
     this.#timers.get(sessionKey)?.();
@@ -254,12 +256,13 @@ export class TurnDesk {
 
   async #flush(sessionKey: string, force: boolean): Promise<void> {
     for (;;) {
-      const kept = await this.#waiting.of(sessionKey, 'waiting');
+      const all = await this.#waiting.of(sessionKey, 'waiting');
+      const kept = this.attachments.ready(all, (afterMs) => this.#later(sessionKey, afterMs));
       const [oldest] = kept;
       const newest = kept.at(-1);
       if (oldest === undefined || newest === undefined) return;
       if (!force) {
-        const pause = this.#pauseMs(newest.message);
+        const pause = pauseMs(newest.message, this.#definition.spec);
         const now = this.#deps.clock.now();
         const left = Math.min(
           newest.receivedAtMs + pause - now,
@@ -285,6 +288,12 @@ export class TurnDesk {
   async #submitKept(sessionKey: string, kept: readonly KeptMessage[]): Promise<boolean> {
     const [first] = kept;
     if (first === undefined) return false;
+    const isAlone = first.message.album_id === undefined;
+    if (isAlone && this.attachments.wants(first.message) && isUnreadable(first.message)) {
+      if (await this.#deps.storage.transaction((trx) => this.#waiting.take(trx, [first])))
+        this.#deps.onUnreadable(first.message);
+      return true;
+    }
     const state = await this.#conversations.state(first.message);
     const together = this.#together(kept, state);
     try {
@@ -335,8 +344,10 @@ export class TurnDesk {
         replyTo: this.#replyTo(one.message),
       }),
     }));
+    const { tenant } = scope;
     const submitted = await runs.submitWithin(scope, requestOfTurn(turn), async (trx, runId) => {
       if (!(await this.#waiting.take(trx, kept))) return false;
+      await this.#deps.files.attach(trx, { tenant, runId, direction: 'in' }, filesOf(turn.messages));
       await this.#waiting.drop(trx, context);
       await this.#waiting.absorb(trx, runId, absorbed);
       return true;
@@ -347,26 +358,12 @@ export class TurnDesk {
     return true;
   }
 
-  /** The longest beginning that one person wrote, in one place, for one target. */
   #together(kept: readonly KeptMessage[], state: ConversationState): readonly KeptMessage[] {
-    const { busy, debounce } = this.#definition.spec;
-    // Where each message is a turn of its own, only an album makes one turn of several.
-    const apart = busy !== 'collect' && debounce === 0;
-    const kind = ({ message }: KeptMessage): string => {
+    return oneTurnOf(kept, this.#definition.spec, (message) => {
       const { chatId, threadId = '' } = this.#adapter().replyAddress(message);
       const { target } = this.targetOf(message, state);
-      // A workflow works on the inputs of one message.
-      const own = target.kind === 'workflow' && message.order?.inputs !== undefined ? message.dedupe_key : '';
-      const album = apart ? (message.album_id ?? message.dedupe_key) : '';
-      return [message.user_id, chatId, threadId, target.kind, target.name, own, album].join('\n');
-    };
-    const [first] = kept;
-    const wanted = first === undefined ? '' : kind(first);
-    const album = first?.message.album_id;
-    const isOfAlbum = ({ message }: KeptMessage): boolean =>
-      album !== undefined && message.album_id === album && message.user_id === first?.message.user_id;
-    const end = kept.findIndex((one) => !isOfAlbum(one) && kind(one) !== wanted);
-    return end === -1 ? kept : kept.slice(0, end);
+      return [chatId, threadId, target.kind, target.name].join('\n');
+    });
   }
 
   async #afterRun(sessionKey: string, runId: string, message: Message): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../base/index.ts';
+import { filesOf, placeholderOf } from './attachment-words.ts';
 import {
   defaultTenant,
   requireScope,
@@ -51,11 +52,13 @@ export function requestOfTurn(turn: Turn): AgentRequest {
   if (first === undefined || last === undefined) throw new TypeError('a turn without messages');
   const attachments = messages.flatMap((message) => message.attachments);
   const model = target.kind === 'agent' ? turn.model : undefined;
+  const files = target.kind === 'workflow' ? [] : filesOf(messages);
   return {
     source: last.platform,
     target,
     input: ((target.kind === 'workflow' ? last.order?.inputs : undefined) ?? {
       message: [...contextText(turn.context), ...messages.map(inputText)].join('\n'),
+      ...(files.length === 0 ? {} : { files: [...files] }),
       ...(model === undefined ? {} : { model }),
     }) satisfies Json,
     sessionKey: turn.sessionKey,
@@ -97,10 +100,8 @@ function contextText(context: readonly Message[]): readonly string[] {
 
 /** What the agent reads. In a group the sender is named; a file that came along is visible as a placeholder. */
 function inputText(message: Message): string {
-  const files = message.attachments.map(
-    (file) => `[${file.name ?? file.kind} attached; its content is not available]`,
-  );
-  const text = [message.text, ...files].join('\n');
+  const files = message.attachments.map(placeholderOf);
+  const text = [...(message.text === '' ? [] : [message.text]), ...files].join('\n');
   if (message.chat_type === 'dm') return text;
   const name = (message.user_name ?? '')
     .replaceAll(/[\p{C}\s:[\]]+/gu, ' ')

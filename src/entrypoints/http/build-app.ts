@@ -20,6 +20,7 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addLimitRoutes } from './routes/limits.ts';
 import { addRunEventRoutes } from './routes/run-events.ts';
 import { addRunHistoryRoutes } from './routes/run-history.ts';
+import { addRunFileRoutes } from './routes/run-files.ts';
 import { addRunRoutes } from './routes/runs.ts';
 import { addRunTreeRoutes } from './routes/run-tree.ts';
 import { addRoutingRoutes } from './routes/routing.ts';
@@ -71,6 +72,7 @@ export async function buildApp(deps: RouteDeps): Promise<HttpApp> {
   addTeamRoutes(app, deps);
   addWorkflowRoutes(app, deps);
   addRunRoutes(app, deps);
+  addRunFileRoutes(app, deps);
   addRunEventRoutes(app, deps);
   addRunTreeRoutes(app, deps);
   addRunHistoryRoutes(app, deps);

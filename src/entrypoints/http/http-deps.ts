@@ -8,6 +8,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Clock, IdGenerator, Json, JsonObject, Logger } from '../../base/index.ts';
 import type { LimitDesk, UsageReports } from '../../capabilities/accounting/index.ts';
+import type { FileStore } from '../../capabilities/files/index.ts';
 import type { ModelGateway, ModelRouter } from '../../capabilities/models/index.ts';
 import type { AgentStore } from '../../engine/agents/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
@@ -83,6 +84,8 @@ export interface HttpServerDeps {
   >;
   readonly runs: RunService;
   readonly runStore: RunStore;
+  /** Files of requests and answers. */
+  readonly files: Pick<FileStore, 'list' | 'find' | 'read'>;
   readonly runHistory: RunHistory;
   readonly approvals: ApprovalService;
   readonly agents: AgentStore;

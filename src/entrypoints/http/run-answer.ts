@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError, fromSerializedError, isJsonObject, type Json } from '../../base/index.ts';
-import type { AgentOutput, AgentResponse, TeamOutput } from '../../protocol/index.ts';
-import { usageToWire, wireUsage } from './wire.ts';
+import { runFilesOf, type AgentOutput, type AgentResponse, type TeamOutput } from '../../protocol/index.ts';
+import { runFileToWire, usageToWire, wireRunFile, wireUsage } from './wire.ts';
 
 /** What the chat, invoke and execute routes answer with. */
 export const runAnswer = z
@@ -16,6 +16,10 @@ export const runAnswer = z
     execution_time_ms: z.number(),
     usage: wireUsage,
     citations: z.array(z.unknown()).describe('Passages that the answer quotes.'),
+    files: z
+      .array(wireRunFile)
+      .optional()
+      .describe('Files that go along with the answer, where there are any.'),
   })
   .meta({ id: 'RunAnswer' });
 
@@ -64,6 +68,7 @@ export function failureOf(response: AgentResponse): AppError | undefined {
 /** A completed response as callers get it. */
 export function answerOf(response: AgentResponse, agent: string): RunAnswer {
   const output = outputOf(response.output);
+  const files = runFilesOf(output.files);
   return {
     response: response.text,
     output: output.object ?? response.text,
@@ -75,6 +80,7 @@ export function answerOf(response: AgentResponse, agent: string): RunAnswer {
     execution_time_ms: response.executionTimeMs,
     usage: usageToWire(response.usage),
     citations: [...(output.citations ?? [])],
+    ...(files.length === 0 ? {} : { files: files.map((file) => runFileToWire(response.runId, file)) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MessageView, Page, RunView, SessionView, StepView } from '../../engine/runs/index.ts';
 import type { ApiKeyView } from '../../platform/security/index.ts';
-import { permissionScopes, runStatuses, type Usage } from '../../protocol/index.ts';
+import { permissionScopes, runStatuses, type RunFile, type Usage } from '../../protocol/index.ts';
 
 const time = z.string().describe('ISO 8601, UTC.');
 const json = z.unknown().describe('Any JSON.');
@@ -41,6 +41,16 @@ export const wireRun = z
     effects: z.enum(['on', 'off']).describe('off: it may change nothing outside.'),
   })
   .meta({ id: 'Run' });
+
+export const wireRunFile = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    mime_type: z.string().describe('By content.'),
+    size_bytes: z.number(),
+    url: z.string().describe('Path of its content.'),
+  })
+  .meta({ id: 'RunFile' });
 
 export const wireStep = z
   .object({
@@ -131,6 +141,17 @@ export function runToWire(run: RunView): Wire<typeof wireRun> {
     forked_from: run.forkedFrom,
     forked_at_step: run.forkedAtStep,
     effects: run.effects,
+  };
+}
+
+export function runFileToWire(runId: string, file: RunFile): Wire<typeof wireRunFile> {
+  const { id, name, mimeType, sizeBytes } = file;
+  return {
+    id,
+    name,
+    mime_type: mimeType,
+    size_bytes: sizeBytes,
+    url: `/api/v1/runs/${runId}/files/${id}`,
   };
 }
 

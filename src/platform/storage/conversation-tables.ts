@@ -15,6 +15,10 @@ export interface ChatMessagesTable {
   dedupe_key: string;
   message: JsonColumn<Message>;
   received_at: Timestamp;
+  /** How often its files were asked for. */
+  fetch_tries: Generated<number>;
+  /** Nobody else asks for its files before then; `null`: at once. */
+  fetch_at: NullableTimestamp;
 }
 
 /** A pairing code; of the code itself only its HMAC is kept. */

@@ -307,6 +307,20 @@ export interface BlobsTable {
   stored_at: Timestamp;
 }
 
+/** Files of requests and answers; their bytes are in the blob store under `files/<tenant>/<id>`. */
+export interface RunFilesTable {
+  /** The root run: it shares them with the runs below it. */
+  run_id: string;
+  id: string;
+  tenant: string;
+  /** `in`: came with the request. `out`: goes along with the answer. */
+  direction: 'in' | 'out';
+  name: string;
+  mime_type: string;
+  size_bytes: number;
+  created_at: Timestamp;
+}
+
 /** All tables. */
 export interface Database {
   inbox: InboxTable;
@@ -339,6 +353,7 @@ export interface Database {
   workers: WorkersTable;
   model_responses: ModelResponsesTable;
   blobs: BlobsTable;
+  run_files: RunFilesTable;
   ledger_subjects: LedgerSubjectsTable;
   ledger_budgets: LedgerBudgetsTable;
   ledger_reservations: LedgerReservationsTable;

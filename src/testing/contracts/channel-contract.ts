@@ -12,6 +12,17 @@ export interface ChannelContractGround {
   /** Texts that the platform shows in this chat, oldest first. */
   sent(): readonly string[];
   close(): Promise<void>;
+  /** For platforms that carry files. */
+  readonly files?: {
+    /** A person sends a file; the update in the platform's own form. */
+    update(file: { bytes: Uint8Array; name: string; mimeType: string }): unknown;
+    /** The next download breaks off in the middle. */
+    cutNext(): void;
+    /** The next download is answered with 404. */
+    loseNext(): void;
+    /** Files that the platform shows in this chat, oldest first. */
+    sent(): readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  };
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
@@ -101,6 +112,51 @@ export function channelContract(name: string, prepare: () => Promise<ChannelCont
       expect(ids).toEqual([expect.stringMatching(/.+/)]);
       await adapter.send(address.chatId, 'a text');
       expect(ground.sent()).toEqual(['an answer', 'a text']);
+    });
+
+    it('says of files what it can do', () => {
+      const { adapter, files } = ground;
+      const { mostBytesIn, mostBytesOut } = adapter.capabilities.files;
+      expect(adapter.openAttachment !== undefined).toBe(mostBytesIn > 0);
+      expect(adapter.sendFile !== undefined).toBe(mostBytesOut > 0);
+      expect(files !== undefined).toBe(mostBytesIn > 0 || mostBytesOut > 0);
+    });
+
+    it('opens the files of a message, and tells lost ones from broken connections', async (context) => {
+      const { adapter, files } = ground;
+      context.skip(files === undefined || adapter.openAttachment === undefined);
+      if (files === undefined) return;
+      const bytes = Buffer.from('a,b\n1,2\n'.repeat(5000));
+      const update = files.update({ bytes, name: 'table.csv', mimeType: 'text/csv' });
+      const [attachment] = messageOf(adapter, update).attachments;
+      if (attachment === undefined) throw new Error('the message has no attachment');
+      const read = async (): Promise<Buffer> => {
+        const opened = await adapter.openAttachment?.(attachment, { signal: signal() });
+        const parts: Uint8Array[] = [];
+        for await (const part of opened?.body ?? []) parts.push(part);
+        return Buffer.concat(parts);
+      };
+      expect((await read()).equals(bytes)).toBe(true);
+      files.cutNext();
+      await expect(read()).rejects.not.toMatchObject({ verdict: 'permanent' });
+      files.loseNext();
+      await expect(read()).rejects.toMatchObject({ verdict: 'permanent' });
+    });
+
+    it('sends files to where the message came from', async (context) => {
+      const { adapter, files } = ground;
+      if (files === undefined || adapter.sendFile === undefined) {
+        context.skip();
+        return;
+      }
+      const address = adapter.replyAddress(messageOf(adapter, ground.update('hello')));
+      const bytes = Buffer.from([0, 255, 13, 10, 45, 45, 0, 1]);
+      const file = { name: 'größe "1".bin', mimeType: 'application/octet-stream', bytes };
+      const id = await adapter.sendFile(address, file, { signal: signal(), key: 'one' });
+      expect(id).toMatch(/.+/);
+      const [sent] = files.sent();
+      expect(sent?.name).toContain('größe');
+      expect(Buffer.from(sent?.bytes ?? []).equals(bytes)).toBe(true);
     });
 
     it('starts and stops as often as it is asked to', async () => {

@@ -20,19 +20,32 @@ import {
   type ChannelHub,
   type ChannelHubDeps,
 } from '../../../src/entrypoints/channels/index.ts';
+import { FileStore } from '../../../src/capabilities/files/index.ts';
 import { createEventRouter } from '../../../src/engine/routing/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
 import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
-import { channelDefinition, type ChannelDefinition, type Scope } from '../../../src/protocol/index.ts';
+import {
+  channelDefinition,
+  type ChannelDefinition,
+  type RunFile,
+  type Scope,
+} from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
 
 /** An agent that says what the test wants it to say. */
 export class EchoExecutor implements RunExecutor {
-  readonly inputs: { message: string; sessionId: string | null; principal: string }[] = [];
+  readonly inputs: {
+    message: string;
+    files: readonly RunFile[];
+    sessionId: string | null;
+    principal: string;
+  }[] = [];
   answer: (message: string, context: RunContext) => Promise<string> = (message) =>
     Promise.resolve(`echo: ${message}`);
+  /** Files that go along with the answer. */
+  files: (context: RunContext) => Promise<readonly RunFile[]> = () => Promise.resolve([]);
 
   snapshot(_scope: Scope, name: string) {
     if (name !== 'echo') return Promise.reject(new AppError('not_found', `there is no agent "${name}"`));
@@ -40,10 +53,20 @@ export class EchoExecutor implements RunExecutor {
   }
 
   async execute(_definition: Json, context: RunContext): Promise<RunResult> {
-    const { message } = context.input as { message: string };
-    this.inputs.push({ message, sessionId: context.sessionId, principal: context.scope.principal });
+    const { message, files: sent = [] } = context.input as { message: string; files?: readonly RunFile[] };
+    this.inputs.push({
+      message,
+      files: sent,
+      sessionId: context.sessionId,
+      principal: context.scope.principal,
+    });
     const text = await this.answer(message, context);
-    return { output: { text }, text, messages: [{ role: 'assistant', content: text }] };
+    const files = await this.files(context);
+    return {
+      output: { text, ...(files.length === 0 ? {} : { files: [...files] }) },
+      text,
+      messages: [{ role: 'assistant', content: text }],
+    };
   }
 }
 
@@ -57,6 +80,7 @@ export const hastyClock: Clock = {
 export interface ChannelGround {
   readonly storage: Storage;
   readonly queue: PgBossQueue;
+  readonly files: FileStore;
   readonly runs: RunEngine;
   readonly executor: EchoExecutor;
   readonly telegram: FakeTelegram;
@@ -81,6 +105,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   const executor = new EchoExecutor();
   const metrics = createMetrics({ version: 'test', processMetrics: false });
   const blobs = new TableBlobStore({ storage, clock: systemClock });
+  const files = new FileStore({ storage, blobs, clock: systemClock, ids });
   const shared = { storage, blobs, queue, clock: systemClock, ids, logger: silentLogger, metrics };
   const settings = { ...defaultRunEngineSettings, drainMs: 200 };
   const runs = new RunEngine({ ...shared, executors: { agent: executor }, settings });
@@ -90,6 +115,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   return {
     storage,
     queue,
+    files,
     runs,
     executor,
     telegram,
@@ -112,6 +138,7 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
     async startHub(definitions, deps = {}) {
       const hub = createChannelHub({
         ...shared,
+        files,
         clock: hastyClock,
         runs,
         approvals: runs.approvals,

@@ -85,7 +85,7 @@ export function createAnthropicProvider(options: AnthropicOptions): LLMProvider 
     ...options,
     name,
     upstream,
-    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: false },
+    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: false, documents: true },
     async prepare(request) {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
       const call = anthropicCall(request);

@@ -110,7 +110,7 @@ export function createBedrockProvider(options: BedrockOptions): LLMProvider {
     ...options,
     name,
     upstream,
-    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: true },
+    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: true, documents: true },
     prepare: async (request) => ({
       model: (await load(root)).languageModel(request.model),
       options: bedrockCall(request),

@@ -91,7 +91,7 @@ export function createGoogleProvider(options: GoogleOptions): LLMProvider {
     ...options,
     name,
     upstream,
-    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: true },
+    capabilities: { tools: true, structuredOutput: true, images: true, embeddings: true, documents: true },
     async prepare(request) {
       const call = googleCall(request);
       return { model: (await load(call.fields)).languageModel(request.model), options: call.options };

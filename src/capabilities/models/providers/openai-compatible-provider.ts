@@ -58,6 +58,8 @@ export const openAIReasoningModels = /^(?:o\d|gpt-5(?!-chat))/;
  */
 const dataName = 'google';
 const mostModels = 200;
+/** Services that take PDF in `file` parts; others refuse the part. */
+const takesDocuments: ReadonlySet<string> = new Set(['api.openai.com', 'openrouter.ai']);
 
 type Body = Record<string, unknown>;
 
@@ -160,6 +162,7 @@ export function createOpenAICompatibleProvider(options: OpenAICompatibleOptions)
       structuredOutput: quirks.schemas ?? true,
       images: true,
       embeddings: true,
+      documents: takesDocuments.has(url.hostname),
     },
     async prepare(request) {
       const body = toOpenAIRequest(request, quirks);

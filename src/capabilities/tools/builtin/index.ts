@@ -5,6 +5,7 @@ import { calculator } from './calculator.ts';
 import { createClockTool } from './clock.ts';
 import { fileOps } from './file-ops.ts';
 import { createKnowledgeSearchTool } from './knowledge-search.ts';
+import { sendFile } from './send-file.ts';
 import { createWebFetchTool } from './web-fetch.ts';
 
 /** The tools that come with the platform. */
@@ -19,5 +20,6 @@ export function createBuiltinTools(deps: {
     createKnowledgeSearchTool(),
     createClockTool(deps.clock),
     calculator,
+    sendFile,
   ];
 }

@@ -86,6 +86,11 @@ export async function writeFork(deps: ForkWriterDeps, fork: NewFork): Promise<Su
         ${JSON.stringify(request.input)}::jsonb, ${request.replyTo === null ? null : JSON.stringify(request.replyTo)}::jsonb,
         ${JSON.stringify(request.metadata)}::jsonb, ${deadline}::timestamptz, ${now}::timestamptz, ${origin.id}, ${fork.from},
         ${fork.effects})`.execute(trx);
+    // Its input names them, and its origin may be deleted before it.
+    await sql`
+      insert into run_files (run_id, id, tenant, direction, name, mime_type, size_bytes, created_at)
+      select ${runId}, id, tenant, direction, name, mime_type, size_bytes, created_at
+      from run_files where run_id = ${origin.root_run_id}`.execute(trx);
     await writeCopy(trx, copy, {
       rootRunId: runId,
       scope,

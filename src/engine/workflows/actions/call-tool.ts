@@ -7,7 +7,13 @@ import {
   type Json,
   type JsonObject,
 } from '../../../base/index.ts';
-import type { ToolGovernance, ToolRegistry, ToolResult } from '../../../capabilities/tools/index.ts';
+import type { FileStore } from '../../../capabilities/files/index.ts';
+import {
+  toolFilesOf,
+  type ToolGovernance,
+  type ToolRegistry,
+  type ToolResult,
+} from '../../../capabilities/tools/index.ts';
 import { defineStepAction } from '../define-action.ts';
 import type { StepAction } from '../workflow-action.ts';
 
@@ -25,6 +31,8 @@ export function createCallTool(deps: {
   readonly tools: Pick<ToolRegistry, 'get' | 'listAll'>;
   readonly governance: ToolGovernance;
   readonly projectDir: string;
+  /** For tools that make files. */
+  readonly files?: FileStore;
 }): StepAction {
   const find = (name: string) => {
     const tool = deps.tools.get(name);
@@ -56,6 +64,12 @@ export function createCallTool(deps: {
     output: z.object({
       content: z.string().describe('What the tool answered, as text.'),
       data: z.unknown().describe('What it answered as data, or null.'),
+      files: z
+        .array(z.record(z.string(), z.unknown()))
+        .optional()
+        .describe(
+          'Files that it made; as `files` of the output of the workflow they go along with the answer.',
+        ),
     }),
     literal: ['tool', 'domains', 'paths', 'write', 'knowledge'],
     kind: 'tool',
@@ -70,11 +84,21 @@ export function createCallTool(deps: {
         use: { name, domains, paths, write, ...(collection === undefined ? {} : { collection }) },
         knowledge,
         projectDir: deps.projectDir,
+        ...(deps.files === undefined
+          ? {}
+          : {
+              files: toolFilesOf(deps.files, {
+                scope: call.scope,
+                runId: call.runId,
+                idempotencyKey: io.idempotencyKey,
+              }),
+            }),
         signal: io.signal,
         logger: call.logger,
       });
       if (!result.ok) throw failure(name, result);
-      return { content: result.content, data: result.data ?? null };
+      const made = result.files === undefined ? {} : { files: [...result.files] };
+      return { content: result.content, data: result.data ?? null, ...made };
     },
   });
 }

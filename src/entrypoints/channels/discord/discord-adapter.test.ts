@@ -72,6 +72,18 @@ channelContract('Discord', async () => {
       without('x-signature-timestamp'),
     ],
     sent: () => discord.messages.map((message) => message.text),
+    files: {
+      update: (file) =>
+        discord.messageOf({
+          channelId: '700000000000000001',
+          text: '',
+          extra: { attachments: [discord.attachmentOf(file)] },
+        }),
+      cutNext: () => discord.files.failNext({ kind: 'cut' }),
+      // Asked again under a new address.
+      loseNext: () => discord.files.failNext({ kind: 'error', status: 404 }, { kind: 'error', status: 404 }),
+      sent: () => discord.messages.flatMap((message) => message.file ?? []),
+    },
     close: () => discord.stop(),
   };
 });

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { AppError, isJsonObject, tryParseJson, withDeadline, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import type {
   Acceptance,
   AnswerPreviews,
@@ -9,6 +9,8 @@ import type {
   ChannelAdapterContext,
   ChannelCapabilities,
   Chunk,
+  OpenedAttachment,
+  OutgoingFile,
   ParsedUpdate,
   RawWebhook,
   WebhookReply,
@@ -24,13 +26,14 @@ import { runGateway } from './gateway/run-gateway.ts';
 import { acknowledgementOf, asReply, pongFor } from './interaction-acknowledgement.ts';
 import { InteractionReplies } from './interaction-replies.ts';
 import { introduce } from './introduce.ts';
+import { fileHosts, openDiscordAttachment } from './open-attachment.ts';
 import { isInteraction } from './parse-interaction.ts';
 import { parseDiscordUpdate } from './parse-update.ts';
 import { RateLimits } from './rate-limits.ts';
 import { readInteractionOrigin } from './read-interaction-origin.ts';
 import { ownCommandNames, registerCommands } from './register-commands.ts';
 import { renderDiscord } from './render-discord.ts';
-import { sendToChannel, showTyping } from './send-message.ts';
+import { sendFileToChannel, sendToChannel, showTyping } from './send-message.ts';
 import { ThreadDirectory } from './thread-directory.ts';
 import { readPublicKey, verifyDiscordSignature } from './verify-signature.ts';
 
@@ -69,6 +72,7 @@ class DiscordAdapter implements ChannelAdapter {
   readonly #buffer = new MessageBuffer();
   #botId: string;
   #egress: EgressClient | undefined;
+  #fileEgress: EgressClient | undefined;
   #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 
   constructor(context: ChannelAdapterContext) {
@@ -117,9 +121,10 @@ class DiscordAdapter implements ChannelAdapter {
       this.#context.onStatus('stopped');
     }
     // Also of a channel that was never started: it may have sent.
-    const egress = this.#egress;
+    const clients = [this.#egress, this.#fileEgress];
     this.#egress = undefined;
-    await egress?.close();
+    this.#fileEgress = undefined;
+    for (const client of clients) await client?.close();
   }
 
   #connections(): EgressClient {
@@ -131,6 +136,16 @@ class DiscordAdapter implements ChannelAdapter {
       maxBodyBytes: maxAnswerBytes,
     });
     return this.#egress;
+  }
+
+  /** Files have hosts of their own, which the token is never sent to. */
+  #fileConnections(): EgressClient {
+    this.#fileEgress ??= this.#context.createEgress({
+      allowPrivate: this.#context.allowPrivate,
+      hosts: fileHosts(this.#definition.spec.apiBase),
+      maxBodyBytes: this.capabilities.files.mostBytesIn,
+    });
+    return this.#fileEgress;
   }
 
   verify(raw: RawWebhook): boolean {
@@ -198,6 +213,30 @@ class DiscordAdapter implements ChannelAdapter {
       interactionId === undefined
         ? sendToChannel(this.#api, { channelId, replyToMessageId }, chunk, { signal, key })
         : this.#replies.send({ interactionId, channelId, chunk, key, signal }),
+    );
+  }
+
+  openAttachment(
+    attachment: Attachment,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<OpenedAttachment> {
+    const { apiBase } = this.#definition.spec;
+    const { clock } = this.#context;
+    const parts = { api: this.#api, egress: () => this.#fileConnections(), apiBase, clock };
+    return openDiscordAttachment(parts, attachment, signal);
+  }
+
+  /** Files of an answer to a command go where its later messages go. */
+  sendFile(
+    address: ReplyAddress,
+    file: OutgoingFile,
+    { signal, key }: { readonly signal: AbortSignal; readonly key?: string },
+  ): Promise<string> {
+    const { chatId: channelId, interactionId } = address;
+    return callAsSend(() =>
+      interactionId === undefined
+        ? sendFileToChannel(this.#api, channelId, file, { signal, key })
+        : this.#replies.sendFile({ interactionId, channelId, file, key, signal }),
     );
   }
 

@@ -4,6 +4,7 @@ import type { EgressClient, EgressRequest } from '../../../platform/http-client/
 import { DiscordApiError } from './discord-api-error.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { mayHaveArrived } from '../may-have-arrived.ts';
+import { multipartForm, type FormFile } from '../multipart.ts';
 
 const maxAnswerBytes = 20_000_000;
 
@@ -21,6 +22,8 @@ export interface DiscordCall {
   /** Names the call in errors and for its limit: never with a token, the channel or webhook last. */
   readonly route: string;
   readonly body?: Json;
+  /** Goes along with the body. */
+  readonly file?: FormFile;
   /** `interaction`: its token stands in the path, and the limit of the account does not count it. */
   readonly as: 'bot' | 'interaction';
   readonly signal: AbortSignal;
@@ -40,21 +43,22 @@ export function createDiscordApi(deps: {
 }): DiscordApi {
   const base = deps.apiBase.replace(/\/+$/, '');
   const hide = (text: string): string => text.replaceAll(deps.token, '<token>');
-  return async ({ method, path, route, body, as, signal, timeoutMs }) => {
+  return async ({ method, path, route, body, file, as, signal, timeoutMs }) => {
     await deps.limits.turn(route, { signal, exempt: as === 'interaction' });
     let status: number;
     let headers: Readonly<Record<string, string>>;
     let text: string;
     try {
+      const content = contentOf(body, file);
       const response = await deps.egress().request({
         url: `${base}${path}`,
         method,
         headers: {
           'user-agent': 'DiscordBot (https://github.com/agent33, 1)',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(content === undefined ? {} : { 'content-type': content.contentType }),
           ...(as === 'bot' ? { authorization: `Bot ${deps.token}` } : {}),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(content === undefined ? {} : { body: content.body }),
         signal,
         headersTimeoutMs: timeoutMs,
         idleTimeoutMs: timeoutMs,
@@ -92,6 +96,13 @@ function refused(
     retryAfterMs,
     isGlobal,
   });
+}
+
+function contentOf(body: Json | undefined, file: FormFile | undefined) {
+  if (body === undefined) return undefined;
+  const json = JSON.stringify(body);
+  if (file === undefined) return { contentType: 'application/json', body: json };
+  return multipartForm({ payload_json: json }, file);
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

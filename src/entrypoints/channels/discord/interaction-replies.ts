@@ -2,12 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../base/index.ts';
 import { defaultTenant } from '../../../protocol/index.ts';
-import type { Chunk } from '../channel-adapter.ts';
+import type { Chunk, OutgoingFile } from '../channel-adapter.ts';
 import type { ChannelState, StateKey } from '../channel-state.ts';
 import { SendError } from '../send-error.ts';
 import type { DiscordApi } from './discord-api.ts';
 import { DiscordApiError } from './discord-api-error.ts';
-import { editedBody, idOf, messageBody, openDirectChannel, sendToChannel } from './send-message.ts';
+import {
+  editedBody,
+  fileMessage,
+  idOf,
+  messageBody,
+  openDirectChannel,
+  sendFileToChannel,
+  sendToChannel,
+} from './send-message.ts';
 
 /** Discord forgets an interaction's token after fifteen minutes; the rest is for a call under way. */
 const tokenLifeMs = 14.5 * 60_000;
@@ -103,6 +111,43 @@ export class InteractionReplies {
     if (found === undefined || found.interaction.first !== undefined || found.ageMs >= tokenLifeMs)
       throw new SendError('permanent', 'there is no deferred reply any more');
     await this.#editOriginal({ interactionId, chunk: { body, plain }, signal }, found.interaction);
+  }
+
+  /** Sends a file behind the messages of an answer and returns its message's id. Throws `DiscordApiError`. */
+  async sendFile(
+    answer: Omit<InteractionAnswer, 'chunk'> & { readonly file: OutgoingFile },
+  ): Promise<string> {
+    const { interactionId, channelId, file, key, signal } = answer;
+    const found = await this.#read(interactionId);
+    const inChannel = (id: string): Promise<string> =>
+      sendFileToChannel(this.#deps.api, id, file, { signal, key });
+    if (found === undefined) return inChannel(channelId);
+    const { interaction, ageMs } = found;
+    if (ageMs < tokenLifeMs && (interaction.ephemeral || !interaction.mayPost)) {
+      try {
+        return await this.#followUpFile(answer, interaction);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+    }
+    if (!interaction.ephemeral) return inChannel(channelId);
+    return inChannel(await openDirectChannel(this.#deps.api, interaction.userId, signal));
+  }
+
+  async #followUpFile(
+    { interactionId, file, signal }: { interactionId: string; file: OutgoingFile; signal: AbortSignal },
+    interaction: StoredInteraction,
+  ): Promise<string> {
+    const { api, applicationId } = this.#deps;
+    const sent = await api({
+      method: 'POST',
+      path: `/webhooks/${applicationId}/${encodeURIComponent(interaction.token)}?wait=true`,
+      route: `following up interaction ${interactionId}`,
+      ...fileMessage(file, { ephemeral: interaction.ephemeral }),
+      as: 'interaction',
+      signal,
+    });
+    return idOf(sent);
   }
 
   async #read(id: string): Promise<{ interaction: StoredInteraction; ageMs: number } | undefined> {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
-import type { Chunk, ChunkAction } from '../channel-adapter.ts';
-import type { DiscordApi } from './discord-api.ts';
+import type { Chunk, ChunkAction, OutgoingFile } from '../channel-adapter.ts';
+import type { DiscordApi, DiscordCall } from './discord-api.ts';
 
 const sendTimeoutMs = 20_000;
+const fileTimeoutMs = 120_000;
 const callTimeoutMs = 5000;
 const suppressEmbeds = 4;
 const onlyForThePerson = 64;
@@ -55,6 +56,41 @@ export async function editMessage(
     signal,
     timeoutMs: sendTimeoutMs,
   });
+}
+
+/** Sends a file into a channel or thread and returns the message's id. The same key within minutes: the same message. */
+export async function sendFileToChannel(
+  api: DiscordApi,
+  channelId: string,
+  file: OutgoingFile,
+  options: { signal: AbortSignal; key?: string | undefined },
+): Promise<string> {
+  const sent = await api({
+    method: 'POST',
+    path: `/channels/${encodeURIComponent(channelId)}/messages`,
+    route: `sending to channel ${channelId}`,
+    ...fileMessage(file, { key: options.key }),
+    as: 'bot',
+    signal: options.signal,
+  });
+  return idOf(sent);
+}
+
+/** A message that is a file. */
+export function fileMessage(
+  file: OutgoingFile,
+  { key, ephemeral = false }: { key?: string | undefined; ephemeral?: boolean },
+): Pick<DiscordCall, 'body' | 'file' | 'timeoutMs'> {
+  return {
+    body: {
+      attachments: [{ id: 0, filename: file.name }],
+      allowed_mentions: { parse: [] },
+      ...(ephemeral ? { flags: onlyForThePerson } : {}),
+      ...(key === undefined ? {} : { nonce: nonceOf(key), enforce_nonce: true }),
+    },
+    file: { field: 'files[0]', ...file },
+    timeoutMs: fileTimeoutMs,
+  };
 }
 
 /** Shows "typing" for up to ten seconds. */

@@ -88,6 +88,20 @@ channelContract('Slack', async () => {
       posted('{}', signedSlackHeaders(secret, '{}', { nowMs: now + 400_000 })),
     ],
     sent: () => fake.messages.map((message) => message.text),
+    files: {
+      update: (file) =>
+        slackEvent(
+          fake,
+          `Ev${fake.nextTs()}`,
+          slackMessageEvents(fake, fake.nextTs(), {
+            channel: 'D7',
+            extra: { subtype: 'file_share', files: [fake.files.fileOf(file)] },
+          })[0] ?? {},
+        ),
+      cutNext: () => fake.files.failNext({ kind: 'cut' }),
+      loseNext: () => fake.files.failNext({ kind: 'error', status: 404 }),
+      sent: () => fake.files.shared,
+    },
     close: () => fake.stop(),
   };
 });

@@ -1,6 +1,6 @@
 import { AppError, withDeadline, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
@@ -9,6 +9,8 @@ import type {
   ChannelAdapterContext,
   ChannelCapabilities,
   Chunk,
+  OpenedAttachment,
+  OutgoingFile,
   ParsedUpdate,
   RawWebhook,
   WebhookReply,
@@ -18,8 +20,10 @@ import { MessageBuffer } from '../message-buffer.ts';
 import { SendError } from '../send-error.ts';
 import { accountOf, checkSlackDefinition } from './check-definition.ts';
 import { answerSlackChallenge, decodeSlackWebhook } from './decode-webhook.ts';
+import { openSlackAttachment } from './open-attachment.ts';
 import { parseSlackUpdate } from './parse-update.ts';
 import { renderSlackMrkdwn } from './render-mrkdwn.ts';
+import { sendSlackFile } from './send-file.ts';
 import { refusedTokens, sendSlackChunk } from './send-message.ts';
 import { createStatusLine } from './show-status.ts';
 import { createSlackApi, SlackApiError, type SlackApi } from './slack-api.ts';
@@ -48,7 +52,7 @@ class SlackAdapter implements ChannelAdapter {
     sendsPerSecond: 10,
     buttons: true,
     idempotentSend: false,
-    files: { mostBytesIn: 0, mostBytesOut: 0 },
+    files: { mostBytesIn: 1_000_000_000, mostBytesOut: 1_000_000_000 },
   };
   readonly #context: ChannelAdapterContext;
   readonly #definition: ChannelDefinitionOf<'slack'>;
@@ -161,6 +165,17 @@ class SlackAdapter implements ChannelAdapter {
       if (error instanceof SendError && error.unauthorized) this.#goDown(error.message);
       throw error;
     }
+  }
+
+  openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
+    const { botToken: token } = this.#definition.spec;
+    const parts = { api: this.#api, egress: () => this.#connections(), token };
+    return openSlackAttachment(parts, attachment, options.signal);
+  }
+
+  sendFile(address: ReplyAddress, file: OutgoingFile, options: { signal: AbortSignal }): Promise<string> {
+    const parts = { api: this.#api, egress: () => this.#connections() };
+    return sendSlackFile(parts, address, file, options.signal);
   }
 
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {

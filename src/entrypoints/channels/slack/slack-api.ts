@@ -40,7 +40,8 @@ export class SlackApiError extends AppError {
 export type SlackApi = (
   method: string,
   parameters: JsonObject,
-  options: { signal: AbortSignal; timeoutMs: number },
+  /** `form`: some methods take no JSON. */
+  options: { signal: AbortSignal; timeoutMs: number; form?: boolean },
 ) => Promise<JsonObject>;
 
 /** Refusals of which Slack says that part of the work may be done. */
@@ -55,7 +56,7 @@ export function createSlackApi(deps: {
 }): SlackApi {
   const base = deps.apiBase.replace(/\/+$/, '');
   const hide = (text: string): string => text.replaceAll(deps.token, '<token>');
-  return async (method, parameters, { signal, timeoutMs }) => {
+  return async (method, parameters, { signal, timeoutMs, form = false }) => {
     let status: number;
     let headers: Readonly<Record<string, string>>;
     let text: string;
@@ -65,9 +66,9 @@ export function createSlackApi(deps: {
         method: 'POST',
         headers: {
           authorization: `Bearer ${deps.token}`,
-          'content-type': 'application/json; charset=utf-8',
+          'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json; charset=utf-8',
         },
-        body: JSON.stringify(parameters),
+        body: form ? formOf(parameters) : JSON.stringify(parameters),
         signal,
         headersTimeoutMs: timeoutMs,
         idleTimeoutMs: timeoutMs,
@@ -94,6 +95,14 @@ export function createSlackApi(deps: {
       mayHaveArrived: halfDone.has(reason) || status === 504 || (status < 300 && reason === ''),
     });
   };
+}
+
+function formOf(parameters: JsonObject): string {
+  const fields = Object.entries(parameters).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+  return new URLSearchParams(Object.fromEntries(fields) as Record<string, string>).toString();
 }
 
 function readRetryAfter(header: string | undefined): number | undefined {

@@ -64,6 +64,19 @@ channelContract('Telegram', async () => {
       posted({ 'x-telegram-bot-api-secret-token': `${secret}x` }),
     ],
     sent: () => telegram.messages.map((message) => message.text),
+    files: {
+      update: (file) => {
+        const { id } = telegram.files.add(file);
+        const document = { file_id: id, file_name: file.name, mime_type: file.mimeType };
+        return {
+          update_id: next++,
+          message: { message_id: next, date: 1, chat: { id: 7, type: 'private' }, from: { id: 7 }, document },
+        };
+      },
+      cutNext: () => telegram.files.failNext({ kind: 'cut' }),
+      loseNext: () => telegram.files.failNext({ kind: 'error', status: 404 }),
+      sent: () => telegram.messages.flatMap((message) => message.file ?? []),
+    },
     close: () => telegram.stop(),
   };
 });

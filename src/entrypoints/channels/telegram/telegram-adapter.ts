@@ -1,6 +1,6 @@
 import { AppError, isJsonObject, withDeadline } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
@@ -9,6 +9,8 @@ import type {
   ChannelAdapterContext,
   ChannelCapabilities,
   Chunk,
+  OpenedAttachment,
+  OutgoingFile,
   ParsedUpdate,
   RawWebhook,
 } from '../channel-adapter.ts';
@@ -25,7 +27,9 @@ import { isFatal, pollTelegram } from './poller.ts';
 import { renderTelegramHtml } from './render-html.ts';
 import { ChunkSender } from './chunk-sender.ts';
 import { followMigrations } from './follow-migrations.ts';
+import { openTelegramAttachment } from './open-attachment.ts';
 import { RichMessages } from './rich-messages.ts';
+import { sendTelegramFile } from './send-file.ts';
 import { sendTelegramTyping } from './send-typing.ts';
 import { TelegramPreviews } from './telegram-previews.ts';
 import { createTelegramApi, TelegramApiError, type TelegramApi } from './telegram-api.ts';
@@ -172,6 +176,16 @@ class TelegramAdapter implements ChannelAdapter {
 
   sendChunk(address: ReplyAddress, chunk: Chunk, options: { signal: AbortSignal }): Promise<string> {
     return this.#sender.send(address, chunk, options.signal);
+  }
+
+  openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
+    const { apiBase, token } = this.#definition.spec;
+    const parts = { api: this.#api, egress: () => this.#connections(), apiBase, token };
+    return openTelegramAttachment(parts, attachment, options.signal);
+  }
+
+  sendFile(address: ReplyAddress, file: OutgoingFile, options: { signal: AbortSignal }): Promise<string> {
+    return sendTelegramFile(this.#api, address, file, options.signal);
   }
 
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError, tryParseJson, type Json, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { mayHaveArrived } from '../may-have-arrived.ts';
+import { multipartForm, type FormFile } from '../multipart.ts';
 
 const maxAnswerBytes = 20_000_000;
 
@@ -51,7 +52,7 @@ export class TelegramApiError extends AppError {
 export type TelegramApi = (
   method: string,
   parameters: JsonObject,
-  options: { signal: AbortSignal; timeoutMs: number },
+  options: { signal: AbortSignal; timeoutMs: number; file?: FormFile },
 ) => Promise<Json>;
 
 /** The Bot API at `apiBase` over the egress client. */
@@ -63,15 +64,14 @@ export function createTelegramApi(deps: {
 }): TelegramApi {
   const base = deps.apiBase.replace(/\/+$/, '');
   const hide = (text: string): string => text.replaceAll(deps.token, '<token>');
-  return async (method, parameters, { signal, timeoutMs }) => {
+  return async (method, parameters, { signal, timeoutMs, file }) => {
     let status: number;
     let text: string;
     try {
       const response = await deps.egress().request({
         url: `${base}/bot${deps.token}/${method}`,
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(parameters),
+        ...contentOf(parameters, file),
         signal,
         headersTimeoutMs: timeoutMs,
         idleTimeoutMs: timeoutMs,
@@ -100,6 +100,17 @@ export function createTelegramApi(deps: {
       retryAfterMs: hints?.retry_after === undefined ? undefined : hints.retry_after * 1000,
     });
   };
+}
+
+function contentOf(parameters: JsonObject, file: FormFile | undefined) {
+  if (file === undefined)
+    return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(parameters) };
+  const fields = Object.entries(parameters).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ]);
+  const { contentType, body } = multipartForm(Object.fromEntries(fields) as Record<string, string>, file);
+  return { headers: { 'content-type': contentType }, body };
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

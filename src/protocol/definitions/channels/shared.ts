@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { definitionName, durationMs } from '../metadata.ts';
 import { channelRoute } from '../route.ts';
 
+/** As much as the blob store takes. */
+const mostFileBytes = 16 * 1024 * 1024;
+
 /** Who may talk to the bot. */
 export const channelAccess = z
   .strictObject({
@@ -97,6 +100,21 @@ export const sharedChannelFields = {
     .describe('collect: nothing more has to come for this long before those waiting become a turn.'),
   debounce: durationMs.default(0).describe('Waits this long for more also when no answer is in progress.'),
   access: channelAccess,
+  files: z
+    .strictObject({
+      read: z
+        .boolean()
+        .default(true)
+        .describe('Fetch the files that people send, and show them to the agent.'),
+      maxBytes: z
+        .int()
+        .min(1)
+        .max(mostFileBytes)
+        .default(mostFileBytes)
+        .describe('Larger files are not fetched, and the agent is told so. At most 16 MiB.'),
+      perMessage: z.int().min(1).max(50).default(10).describe('So many files of one message are fetched.'),
+    })
+    .prefault({}),
   typing: z.boolean().default(true).describe('Show "typing" while the agent works.'),
   replies: z
     .strictObject({

@@ -73,6 +73,7 @@ export const webAccess = z
 export const notForPeople = {
   agents: [] as string[],
   models: [] as string[],
+  files: { read: false, maxBytes: 0, perMessage: 0 },
   typing: false,
   replies: { preview: 'off', tools: false },
 } as const;
