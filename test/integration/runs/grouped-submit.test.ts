@@ -106,7 +106,7 @@ await onBothDatabases((prepare) => {
       release.resolve();
       await expect(holder).rejects.toThrow('given up');
       const held = await Promise.all([wanted[0], wanted[2], wanted[5]]);
-      expect(held.map((one) => one?.duplicate).toSorted()).toEqual([false, true, true]);
+      expect(held.filter((one) => one?.duplicate === true)).toHaveLength(2);
     });
 
     it('tell all who wait for their responses by one look, where no notification came', async () => {

@@ -125,7 +125,7 @@ await onBothDatabases((prepare) => {
     it('go on with what their journal holds: a mark in place of what no database takes', async () => {
       const name = ground.script(async (context) => {
         const first = await compute(context, 'a', () => 'a\u0000b\ud83d');
-        return answer(String(first));
+        return answer(first);
       });
       const runId = await ground.submit(name);
       expect((await ground.response(runId)).text).toBe('a\uFFFDb\uFFFD');
