@@ -8,7 +8,8 @@ import { callOf, channelFiles, startBots, type Bot } from './telegram-bots.ts';
 
 const script = path.join(import.meta.dirname, 'channel-server.ts');
 const atOnce = 64;
-const perRound = 2_000;
+/** `BENCH_WEBHOOKS` for fewer. */
+const perRound = Number(process.env['BENCH_WEBHOOKS'] ?? 3_000);
 const rounds = 3;
 const pace = 500;
 const pacedMs = 4_000;

@@ -11,11 +11,7 @@ function prepare(sideBySide: number, most = 100) {
       groups.push(items);
       await new Promise<void>((resolve) => ends.push(resolve));
       if (items.includes(13)) throw new Error('the whole group');
-      return items.map((item) =>
-        item < 0
-          ? { status: 'rejected', reason: new Error(`no ${item}`) }
-          : { status: 'fulfilled', value: `${item}` },
-      );
+      return items.map((item) => (item < 0 ? Promise.reject(new Error(`no ${item}`)) : `${item}`));
     },
   });
   const end = async (): Promise<void> => {

@@ -2,13 +2,16 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 interface Pending<Item, Result> {
   readonly item: Item;
-  readonly resolve: (result: Result) => void;
+  readonly resolve: (result: Result | Promise<Result>) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export interface GroupedCallsOptions<Item, Result> {
-  /** Answers a group in the order of its items; when it rejects, every item of the group does. */
-  readonly call: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>;
+  /**
+   * Answers a group in the order of its items; when it rejects, every item of the group does. An answer may be a promise:
+   * it is not waited for before the next group.
+   */
+  readonly call: (items: readonly Item[]) => Promise<readonly (Result | Promise<Result>)[]>;
   /** Items of a group. */
   readonly most: number;
   /** Groups under way at the same time. */
@@ -46,8 +49,8 @@ export class GroupedCalls<Item, Result> {
       const results = await this.#options.call(group.map(({ item }) => item));
       for (const [index, { resolve, reject }] of group.entries()) {
         const result = results[index];
-        if (result?.status === 'fulfilled') resolve(result.value);
-        else reject(result?.reason ?? new Error('a grouped call gave no answer to one of its items'));
+        if (result === undefined) reject(new Error('a grouped call gave no answer to one of its items'));
+        else resolve(result);
       }
     } catch (error) {
       for (const { reject } of group) reject(error);

@@ -36,17 +36,29 @@ export class GroupedSubmitter {
     return this.#calls.add({ scope, request });
   }
 
-  async #submit(items: readonly BatchItem[]): Promise<readonly PromiseSettledResult<SubmittedRun>[]> {
-    const accepted = items.length === 1 ? undefined : await this.#together(items);
-    return Promise.allSettled(
-      items.map((item, index) => {
-        const outcome = accepted?.[index];
-        if (outcome?.outcome === 'refused') return Promise.reject(outcome.error);
-        if (outcome?.outcome !== 'submitted') return this.#alone(item);
-        const { runId, requestId, sessionId } = outcome;
-        return Promise.resolve({ runId, requestId, sessionId, duplicate: false });
-      }),
-    );
+  async #submit(items: readonly BatchItem[]): Promise<readonly Promise<SubmittedRun>[]> {
+    const [only] = items;
+    if (items.length === 1 && only !== undefined) return [(await this.#patiently(this.#alone(only))).answer];
+    const accepted = await this.#together(items);
+    return items.map((item, index) => {
+      const outcome = accepted?.[index];
+      if (outcome?.outcome === 'refused') return Promise.reject(outcome.error);
+      if (outcome?.outcome !== 'submitted') return this.#alone(item);
+      const { runId, requestId, sessionId } = outcome;
+      return Promise.resolve({ runId, requestId, sessionId, duplicate: false });
+    });
+  }
+
+  /** One that waits for a lock makes room for the others after a while; it stays under way. */
+  async #patiently(alone: Promise<SubmittedRun>): Promise<{ readonly answer: Promise<SubmittedRun> }> {
+    const patience = new AbortController();
+    const { clock } = this.#deps;
+    await Promise.race([
+      alone.then(noted, noted),
+      clock.sleep(lockTimeoutMs, { signal: patience.signal }).catch(noted),
+    ]);
+    patience.abort();
+    return { answer: alone };
   }
 
   /** `undefined`: the group was rolled back, be it for one of its requests only. */
@@ -70,3 +82,5 @@ export class GroupedSubmitter {
     return submitted;
   }
 }
+
+function noted(): void {}

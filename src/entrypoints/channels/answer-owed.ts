@@ -13,7 +13,7 @@ export function createOwedLookup(storage: Storage): (runId: string) => Promise<b
         storage.db,
       );
       const owed = new Set(rows.map(({ id }) => id));
-      return runIds.map((id) => ({ status: 'fulfilled', value: owed.has(id) }));
+      return runIds.map((id) => owed.has(id));
     },
     most: 500,
     sideBySide: 1,

@@ -167,7 +167,7 @@ export class ConversationStore {
 async function readConversations(
   storage: Storage,
   asked: readonly AskedConversation[],
-): Promise<readonly PromiseSettledResult<ConversationRow>[]> {
+): Promise<readonly ConversationRow[]> {
   const { rows } = await sql<ConversationRow>`
     with asked as materialized (
       select a.*, state.value as state, a.key || case when jsonb_typeof(state.value->'generation') = 'string'
@@ -189,7 +189,7 @@ async function readConversations(
       from runs where session_id = s.id and status in ('queued', 'running', 'waiting') and parent_run_id is null
     ) r on true
     order by a.place`.execute(storage.db);
-  return rows.map((value) => ({ status: 'fulfilled', value }));
+  return rows;
 }
 
 const stateKey = (key: string): string => `conversation:${key}`;

@@ -87,11 +87,14 @@ export class WaitingMessages {
     return rows.map((row) => row.session_key);
   }
 
-  /** Takes messages out for a turn; false when another process was faster. */
+  /** Takes messages out for a turn, all or none: false, with nothing taken, when another process was faster with one. */
   async take(trx: Transaction<Database>, kept: readonly KeptMessage[]): Promise<boolean> {
     const ids = kept.map(({ id }) => sql`${id}::bigint`);
     const { rows } = await sql<{ id: string }>`
-      delete from chat_messages where id in (${sql.join(ids)}) returning id`.execute(trx);
+      with present as (select id from chat_messages where id in (${sql.join(ids)}) order by id for update)
+      delete from chat_messages where id in (select id from present)
+        and (select count(*) from present) = ${kept.length}::int
+      returning id`.execute(trx);
     return rows.length === kept.length;
   }
 

@@ -81,7 +81,7 @@ export async function play(
     Array.from({ length: size.sessions }, async (_unused, session) => {
       const own: SaidMessage[] = [];
       for (let message = 0; message < size.messages; message += 1) {
-        const isLong = message % (options.longEvery ?? Infinity) === 1;
+        const isLong = options.longEvery !== undefined && message % options.longEvery === 1;
         const text = `${textOf(session, message)}${isLong ? '-long' : ''}`;
         own.push(await platforms.say(platformOf(ground, session), session, text));
         noteOne();
@@ -90,11 +90,17 @@ export async function play(
     }),
   );
   await Promise.all(happening);
-  await platforms.watch.until(
-    () => said.flat().every((one) => isWhole(ground, one)),
+  const missing = (): readonly SaidMessage[] => said.flat().filter((one) => !isWhole(ground, one));
+  const answered = platforms.watch.until(
+    () => missing().length === 0,
     'an answer to every message',
     options.timeoutMs,
   );
+  await answered.catch(async (error: unknown) => {
+    const names = missing().map(({ platform, text }) => `${platform} ${text}`);
+    const stuck = await ground.unfinished();
+    throw new Error(`no answer to ${names.join(', ')}; unfinished: ${stuck.join('; ')}`, { cause: error });
+  });
   return { said, faults, milliseconds: performance.now() - begun };
 }
 
