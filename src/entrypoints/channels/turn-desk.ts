@@ -17,14 +17,12 @@ import type { Conversation, ConversationState, ConversationStore } from './conve
 import { AttachmentFetcher } from './fetch-attachments.ts';
 import { requestOfTurn, scopeOf, type Turn } from './turn-request.ts';
 import { WaitingMessages, type KeptMessage } from './waiting-messages.ts';
-import { oneTurnOf, pauseMs } from './waiting-rules.ts';
+import { oneTurnOf, pauseLeftMs, pauseMs } from './waiting-rules.ts';
 
 const sweepEveryMs = 5000;
 const longestWatchMs = 3_600_000;
 const contextLifeMs = 24 * 3_600_000;
 const mostFaults = 5;
-/** Whoever never falls quiet is answered after this many pauses. */
-const longestPauses = 10;
 
 /** What turns stand on. */
 export interface TurnDeskDeps {
@@ -262,12 +260,7 @@ export class TurnDesk {
       const newest = kept.at(-1);
       if (oldest === undefined || newest === undefined) return;
       if (!force) {
-        const pause = pauseMs(newest.message, this.#definition.spec);
-        const now = this.#deps.clock.now();
-        const left = Math.min(
-          newest.receivedAtMs + pause - now,
-          oldest.receivedAtMs + pause * longestPauses - now,
-        );
+        const left = pauseLeftMs({ oldest, newest }, this.#definition.spec, this.#deps.clock.now());
         if (left > 0) {
           this.#later(sessionKey, left);
           return;

@@ -4,6 +4,9 @@ import type { KeptMessage } from './waiting-messages.ts';
 /** The pictures of an album come one by one, within about a second. */
 const albumMs = 1000;
 
+/** Whoever never falls quiet is answered after this many pauses. */
+const longestPauses = 10;
+
 type Rules = Pick<ChannelSpec, 'busy' | 'quiet' | 'debounce'>;
 
 /** How long nothing more has to come behind a message before those that wait become a turn. */
@@ -11,6 +14,17 @@ export function pauseMs(newest: Message, { busy, quiet, debounce }: Rules): numb
   if (newest.album_id !== undefined) return Math.max(albumMs, debounce);
   if (newest.attachments.length > 0) return 0;
   return busy === 'collect' ? Math.max(quiet, debounce) : debounce;
+}
+
+/** What is left of that pause. */
+export function pauseLeftMs(
+  { oldest, newest }: { readonly oldest: KeptMessage; readonly newest: KeptMessage },
+  rules: Rules,
+  nowMs: number,
+): number {
+  const pause = pauseMs(newest.message, rules);
+  const end = Math.min(newest.receivedAtMs + pause, oldest.receivedAtMs + pause * longestPauses);
+  return end - nowMs;
 }
 
 /** The longest beginning that one person wrote, in one place, for one target; `placeOf` names both. */
