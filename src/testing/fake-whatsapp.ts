@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { FileShelf } from './file-shelf.ts';
+import type { FormFileSent } from './read-multipart.ts';
+import { parametersOf, readBody } from './read-parameters.ts';
 import {
   signedWhatsAppHeaders,
   whatsappCall,
@@ -21,8 +24,8 @@ export type WhatsAppFault =
   | { readonly kind: 'cut-before' }
   | { readonly kind: 'cut-after' };
 
-/** Calls that faults are for: sending, the sign of reading and typing, the question for the number, files. */
-export type WhatsAppAction = 'send' | 'typing' | 'number' | 'media' | 'download';
+/** Calls that faults are for: sending, the sign of reading and typing, the question for the number, files both ways. */
+export type WhatsAppAction = 'send' | 'typing' | 'number' | 'media' | 'upload';
 
 interface Call {
   readonly action: WhatsAppAction;
@@ -30,11 +33,6 @@ interface Call {
   readonly version: string;
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
-}
-
-interface Media {
-  readonly bytes: Uint8Array;
-  readonly mimeType: string;
 }
 
 /** What the webhook answered to one delivery. `status` 0: nothing in time. */
@@ -65,8 +63,10 @@ export class FakeWhatsApp {
   reportsStatuses = false;
   /** People whose time for free answers is over: refused at once, or accepted and reported as failed. */
   readonly closedWindows = new Map<string, 'refused' | 'fails-later'>();
+  /** What people have sent; its downloads can be made to fail. */
+  readonly files = new FileShelf();
   readonly #server: Server;
-  readonly #media = new Map<string, Media>();
+  readonly #uploads = new Map<string, FormFileSent>();
   readonly #faults = new Map<WhatsAppAction, WhatsAppFault[]>();
   readonly #watchers = new Set<() => void>();
   readonly #reports = new Set<Promise<unknown>>();
@@ -161,13 +161,6 @@ export class FakeWhatsApp {
     }
   }
 
-  /** A file that somebody sent; resolves with its id for a message's `image`, `audio`, … */
-  addMedia(bytes: Uint8Array, mimeType: string): string {
-    const id = String(7_000_000 + this.#next++);
-    this.#media.set(id, { bytes, mimeType });
-    return id;
-  }
-
   /** The next calls of a kind meet these faults, one each. */
   failNext(action: WhatsAppAction, ...faults: readonly WhatsAppFault[]): void {
     this.#faults.set(action, [...(this.#faults.get(action) ?? []), ...faults]);
@@ -231,7 +224,14 @@ export class FakeWhatsApp {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', 'http://fake');
-    const body = await readJson(request);
+    if (pathname.startsWith('/download/')) {
+      const isAllowed = request.headers.authorization === `Bearer ${this.accessToken}`;
+      if (isAllowed) this.files.serve(pathname.slice('/download/'.length), response);
+      else response.writeHead(401).end();
+      this.#look();
+      return;
+    }
+    const body = parametersOf(request, await readBody(request));
     if (request.headers.authorization !== `Bearer ${this.accessToken}`) {
       refuse(response, { code: 190, status: 401, details: 'Invalid OAuth access token.' });
       return;
@@ -258,8 +258,8 @@ export class FakeWhatsApp {
   #actionOf(path: string, body: Call['body']): WhatsAppAction | undefined {
     if (path === `${this.phoneNumberId}/messages`) return body['status'] === 'read' ? 'typing' : 'send';
     if (path === this.phoneNumberId) return 'number';
-    if (path.startsWith('download/') && this.#media.has(path.slice('download/'.length))) return 'download';
-    return this.#media.has(path) ? 'media' : undefined;
+    if (path === `${this.phoneNumberId}/media`) return 'upload';
+    return this.files.files.has(path) ? 'media' : undefined;
   }
 
   /** Does it, and says so where somebody listens. */
@@ -282,23 +282,29 @@ export class FakeWhatsApp {
       reply(response, { id: this.phoneNumberId, display_phone_number: this.displayPhoneNumber });
       return;
     }
-    const id = path.replace('download/', '');
-    const media = this.#media.get(id) ?? { bytes: new Uint8Array(), mimeType: '' };
-    if (action === 'download') {
-      response?.writeHead(200, { 'content-type': media.mimeType }).end(media.bytes);
+    if (action === 'upload') {
+      const file = body['file'] as FormFileSent | undefined;
+      if (file === undefined || file.bytes.length === 0) {
+        refuse(response, { code: 100, status: 400, details: 'The file is missing.' });
+        return;
+      }
+      const id = String(7_000_000 + this.#next++);
+      this.#uploads.set(id, file);
+      reply(response, { id });
       return;
     }
+    const media = this.files.files.get(path);
     reply(response, {
       messaging_product: 'whatsapp',
-      id,
-      url: `${this.apiBase}/download/${id}`,
-      mime_type: media.mimeType,
-      file_size: media.bytes.length,
+      id: path,
+      url: `${this.apiBase}/download/${path}`,
+      mime_type: media?.mimeType,
+      file_size: media?.bytes.length,
     });
   }
 
   #send(body: Call['body'], response: ServerResponse | undefined): void {
-    const post = readWhatsAppPost(body);
+    const post = readWhatsAppPost(body, this.#uploads);
     if ('code' in post) {
       refuse(response, { ...post, status: 400 });
       return;
@@ -324,13 +330,6 @@ export class FakeWhatsApp {
     this.#reports.add(report);
     void report.finally(() => this.#reports.delete(report));
   }
-}
-
-async function readJson(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
-  const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
 }
 
 function reply(response: ServerResponse | undefined, answer: object): void {

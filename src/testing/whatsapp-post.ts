@@ -1,10 +1,12 @@
+import type { FormFileSent } from './read-multipart.ts';
+
 /** A message that was sent to a person. */
 export interface SentWhatsAppMessage {
   readonly id: string;
   /** Phone number or business-scoped id, as it was addressed. */
   readonly to: string;
   readonly addressedBy: 'to' | 'recipient';
-  readonly type: 'text' | 'interactive' | 'template';
+  readonly type: 'text' | 'interactive' | 'template' | 'image' | 'document';
   /** What a person sees, markup taken away. */
   readonly text: string;
   /** What was sent. */
@@ -12,6 +14,8 @@ export interface SentWhatsAppMessage {
   readonly quotes: string | undefined;
   readonly callbackData: string | undefined;
   readonly template: { readonly name: string; readonly language: string } | undefined;
+  /** What was sent as a file; its text is the words beside it. */
+  readonly file?: FormFileSent;
   /** What can be pressed below it, as buttons or in a list. */
   readonly buttons: readonly { readonly title: string; readonly id: string }[];
 }
@@ -21,7 +25,15 @@ interface Row {
   readonly title: string;
 }
 
+interface SentFile {
+  readonly id?: string;
+  readonly filename?: string;
+  readonly caption?: string;
+}
+
 interface SendBody {
+  readonly image?: SentFile;
+  readonly document?: SentFile;
   readonly messaging_product?: string;
   readonly to?: string;
   readonly recipient?: string;
@@ -48,8 +60,11 @@ interface SendBody {
 type Post = Omit<SentWhatsAppMessage, 'id'>;
 type Refusal = { readonly code: number; readonly details: string };
 
-/** What sending makes of a body, or how it is refused. */
-export function readWhatsAppPost(given: unknown): Post | Refusal {
+/** What sending makes of a body, or how it is refused. `uploads`: files that were uploaded, by their ids. */
+export function readWhatsAppPost(
+  given: unknown,
+  uploads: ReadonlyMap<string, FormFileSent> = new Map(),
+): Post | Refusal {
   const body = given as SendBody;
   const { to, recipient, type, biz_opaque_callback_data: callbackData } = body;
   if (body.messaging_product !== 'whatsapp') return refused('messaging_product is missing');
@@ -72,6 +87,13 @@ export function readWhatsAppPost(given: unknown): Post | Refusal {
   }
   if (type === 'interactive') return readInteractive(body, shared);
   if (type === 'template') return readTemplate(body, shared);
+  if (type === 'image' || type === 'document') {
+    const { id = '', filename, caption = '' } = body[type] ?? {};
+    const file = uploads.get(id);
+    if (file === undefined) return refused('there is no such media id');
+    const named = filename === undefined ? file : { ...file, name: filename };
+    return { ...shared, type, source: caption, text: caption, file: named };
+  }
   return refused(`type "${type}" is not known here`);
 }
 

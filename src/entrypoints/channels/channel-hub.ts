@@ -19,7 +19,7 @@ import type { EgressClient, EgressPolicy } from '../../platform/http-client/inde
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
-import { defaultTargetOf, systemScope, type ChannelDefinition, type Scope } from '../../protocol/index.ts';
+import { systemScope, type ChannelDefinition, type Scope } from '../../protocol/index.ts';
 import { builtInChannels } from './built-in-channels.ts';
 import type {
   ChannelAdapter,
@@ -31,6 +31,7 @@ import type {
 import { AccountPacer } from './account-pacer.ts';
 import { inboundOf, outboundOf } from './announcements.ts';
 import { createOwedLookup } from './answer-owed.ts';
+import { viewOf, type ChannelView, type ShownChannel } from './channel-view.ts';
 import { createChannelState, type ChannelState } from './channel-state.ts';
 import { chatCommands } from './chat-commands.ts';
 import { defaultDeliverySettings, type DeliverySettings } from './deliver-response.ts';
@@ -77,23 +78,7 @@ export interface ChannelHubDeps {
   readonly deliver?: boolean;
 }
 
-/** A channel as it is shown. Times are ISO 8601. */
-export interface ChannelView {
-  readonly name: string;
-  readonly platform: string;
-  readonly agent: string;
-  readonly mode: string;
-  readonly accountId: string | null;
-  /** Where its platform calls: a path of this server, and the public address where the definition has one. */
-  readonly webhook: { readonly path: string; readonly url: string | null };
-  readonly status: ChannelStatus;
-  readonly error: string | null;
-  readonly lastInAt: string | null;
-  readonly lastOutAt: string | null;
-}
-
-interface Channel {
-  readonly definition: ChannelDefinition;
+interface Channel extends ShownChannel {
   readonly digest: string;
   adapter: ChannelAdapter | undefined;
   acceptor: MessageAcceptor | undefined;
@@ -117,6 +102,10 @@ export class ChannelHub implements Service {
   #watching = new AbortController();
   #definitions: readonly ChannelDefinition[] = [];
   #started = false;
+  /** Has somebody said which channels there are? */
+  #isTold = false;
+  /** Are all of them there? */
+  #isComplete = false;
   #applying: Promise<void> = Promise.resolve();
 
   constructor(deps: ChannelHubDeps) {
@@ -147,13 +136,14 @@ export class ChannelHub implements Service {
     this.#started = true;
     this.#watching = new AbortController();
     await this.pairing.start();
-    await this.apply(this.#definitions);
+    await this.#apply();
     if (this.#deps.deliver !== false) await this.#delivery.start();
   }
 
   async stop(): Promise<void> {
     if (!this.#started) return;
     this.#started = false;
+    this.#isComplete = false;
     this.#watching.abort(new AppError('not_ready', 'the process is stopping'));
     this.#typing.endAll();
     await this.#previews.endAll();
@@ -168,27 +158,23 @@ export class ChannelHub implements Service {
   /** Makes the channels be these: starts new ones, stops those gone, restarts changed ones, leaves the others alone. */
   apply(definitions: readonly ChannelDefinition[]): Promise<void> {
     this.#definitions = definitions;
-    if (this.#started) this.#applying = this.#applying.then(() => this.#reconcile(definitions));
+    this.#isTold = true;
+    return this.#started ? this.#apply() : this.#applying;
+  }
+
+  #apply(): Promise<void> {
+    const definitions = this.#definitions;
+    const isTold = this.#isTold;
+    this.#applying = this.#applying.then(async () => {
+      await this.#reconcile(definitions);
+      this.#isComplete = isTold && this.#started;
+    });
     return this.#applying;
   }
 
   /** Status of every channel, by name. */
   list(): readonly ChannelView[] {
-    const at = (time: number | null): string | null => (time === null ? null : new Date(time).toISOString());
-    return [...this.#channels.values()]
-      .map(({ definition, adapter, status, error, lastInAt, lastOutAt }) => ({
-        name: definition.metadata.name,
-        platform: definition.spec.platform,
-        agent: answeringName(definition),
-        mode: definition.spec.mode,
-        accountId: adapter?.accountId ?? null,
-        webhook: webhookOf(definition, adapter),
-        status,
-        error,
-        lastInAt: at(lastInAt),
-        lastOutAt: at(lastOutAt),
-      }))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#channels.values()].map(viewOf).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The adapter of a channel. Error: `not_found`. */
@@ -213,9 +199,11 @@ export class ChannelHub implements Service {
    */
   async handleWebhook(platform: string, channelName: string, raw: RawWebhook): Promise<WebhookReply> {
     const channel = this.#channels.get(channelName);
-    const adapter = channel?.adapter;
-    if (channel === undefined || adapter === undefined || adapter.platform !== platform)
-      return { status: 404 };
+    // Not yet, or no longer: who gets 404 may never call again.
+    if (channel === undefined) return { status: this.#isComplete ? 404 : 503 };
+    const { adapter, definition } = channel;
+    if (definition.spec.platform !== platform) return { status: 404 };
+    if (adapter === undefined) return { status: 503 };
     if (raw.method === 'GET') return adapter.verifyWebhookChallenge?.(raw) ?? { status: 405 };
     if (!adapter.verify(raw)) return { status: 401 };
     const challenge = adapter.verifyWebhookChallenge?.(raw);
@@ -371,25 +359,6 @@ export class ChannelHub implements Service {
       );
     }
   }
-}
-
-/** The agent, or what answers in its place with its kind; empty where nothing does by default. */
-function answeringName({ spec }: ChannelDefinition): string {
-  const target = defaultTargetOf(spec);
-  if (target === undefined) return '';
-  return target.kind === 'agent' ? target.name : `${target.kind} ${target.name}`;
-}
-
-function webhookOf(
-  { spec, metadata }: ChannelDefinition,
-  adapter: ChannelAdapter | undefined,
-): ChannelView['webhook'] {
-  const path = adapter?.intakePath ?? `/webhooks/${spec.platform}/${metadata.name}`;
-  const given = 'webhook' in spec ? spec.webhook?.url : undefined;
-  if (given === undefined) return { path, url: null };
-  const url = new URL(given);
-  if (url.pathname === '/') url.pathname = path;
-  return { path, url: url.href };
 }
 
 /** Channels over the given parts; `apply` tells which. */

@@ -200,7 +200,7 @@ describe('who is answered', () => {
   });
 
   it('answers politely to what it cannot read, and shows files as placeholders beside a caption', async () => {
-    await ground.startHub([ground.define()]);
+    await ground.startHub([ground.define({ files: { read: false } })]);
     const photo = [{ file_id: 'small' }, { file_id: 'large' }];
     ground.telegram.userSays({ chatId: 7, extra: { photo } });
     ground.telegram.userSays({ chatId: 7, extra: { new_chat_title: 'service message' } });
@@ -299,6 +299,9 @@ describe('Telegram by webhook', () => {
       expect(await call(good, 'other')).toEqual({ status: 404 });
       expect(await call(good, 'telegram', Buffer.from('{'))).toEqual({ status: 400 });
       expect(await call(good)).toEqual({ status: 200 });
+      await hub.stop();
+      // Whoever is told that there is nothing may never call again.
+      expect(await call(good, 'other')).toEqual({ status: 503 });
     } finally {
       server.close();
     }

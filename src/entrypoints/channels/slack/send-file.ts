@@ -2,6 +2,7 @@ import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { ReplyAddress } from '../../../protocol/index.ts';
 import type { OutgoingFile } from '../channel-adapter.ts';
 import { SendError } from '../send-error.ts';
+import { unseen } from '../unseen.ts';
 import { callAsSend } from './send-message.ts';
 import type { SlackApi } from './slack-api.ts';
 
@@ -78,15 +79,4 @@ async function upload(
     status >= 500 || status === 429 ? 'retry' : 'permanent',
     `Slack answered the upload with ${status}`,
   );
-}
-
-/** What is uploaded is seen by nobody before the last call: until then every doubt is a new try. */
-async function unseen<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (error instanceof SendError && error.verdict === 'ambiguous')
-      throw new SendError('retry', error.message);
-    throw error;
-  }
 }

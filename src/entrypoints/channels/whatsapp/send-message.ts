@@ -83,13 +83,13 @@ async function sendFree(
   const { replyToMessageId: quoted, ...plainAddress } = address;
   const content = actions.length === 0 ? textContent(body) : interactiveContent(chunk, actions);
   try {
-    return await post(deps, address, content, signal, key);
+    return await postMessage(deps, address, content, signal, key);
   } catch (error) {
     const code = error instanceof WhatsAppSendError ? error.errorCode : undefined;
     const isPlain = actions.length === 0 && quoted === undefined;
     if (code === undefined || !unreadable.has(code) || isPlain) throw error;
     // The text names the commands too.
-    return post(deps, plainAddress, textContent(body), signal, key);
+    return postMessage(deps, plainAddress, textContent(body), signal, key);
   }
 }
 
@@ -105,7 +105,7 @@ async function sendTemplate(
   let id = '';
   for (const [index, text] of templateTexts(chunk.plain).entries()) {
     if (index < (deps.piecesSent.get(data ?? '') ?? 0)) continue;
-    id = await post(deps, plainAddress, templateContent(template, text), signal, data);
+    id = await postMessage(deps, plainAddress, templateContent(template, text), signal, data);
     if (data !== undefined) remember(deps.piecesSent, data, index + 1);
   }
   deps.piecesSent.delete(data ?? '');
@@ -117,7 +117,8 @@ function remember(piecesSent: Map<string, number>, data: string, count: number):
   piecesSent.set(data, count);
 }
 
-function post(
+/** Posts a message with this content and returns its id. */
+export function postMessage(
   { api, phoneNumberId }: SendDeps,
   address: ReplyAddress,
   content: JsonObject,

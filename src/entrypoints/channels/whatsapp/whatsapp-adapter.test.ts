@@ -90,6 +90,18 @@ channelContract('WhatsApp', async () => {
       posted('{"a":1}', signedWhatsAppHeaders(fake.appSecret, '{}')),
     ],
     sent: () => fake.messages.map((message) => message.text),
+    files: {
+      update: (file) => {
+        const { id } = fake.files.add(file);
+        const document = { id, filename: file.name, mime_type: file.mimeType };
+        const extra = { type: 'document', document };
+        const { message, contact } = whatsappMessage(fake.nextId(), { extra });
+        return whatsappCall(fake, { contacts: [contact], messages: [message] });
+      },
+      cutNext: () => fake.files.failNext({ kind: 'cut' }),
+      loseNext: () => fake.files.failNext({ kind: 'error', status: 404 }),
+      sent: () => fake.messages.flatMap((message) => message.file ?? []),
+    },
     close: () => fake.stop(),
   };
 });

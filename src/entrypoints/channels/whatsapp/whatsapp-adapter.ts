@@ -1,6 +1,6 @@
 import { AppError, withDeadline } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
-import type { ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
 import type {
   Acceptance,
@@ -8,6 +8,8 @@ import type {
   ChannelAdapterContext,
   ChannelCapabilities,
   Chunk,
+  OpenedAttachment,
+  OutgoingFile,
   ParsedUpdate,
   RawWebhook,
   WebhookReply,
@@ -18,9 +20,11 @@ import { SendError } from '../send-error.ts';
 import { isRefusedToken } from './error-codes.ts';
 import { versionWarning } from './graph-versions.ts';
 import { InboundCalls } from './inbound-calls.ts';
+import { mediaHosts, openWhatsAppAttachment } from './open-attachment.ts';
 import { parseWhatsAppUpdate } from './parse-update.ts';
 import { ReceiptDesk } from './receipt-desk.ts';
 import { renderWhatsApp } from './render-whatsapp.ts';
+import { sendWhatsAppFile } from './send-file.ts';
 import { sendWhatsAppChunk, showWhatsAppTyping, type SendDeps } from './send-message.ts';
 import { answerWhatsAppChallenge, verifyWhatsAppSignature } from './verify-signature.ts';
 import { createWhatsAppApi, WhatsAppApiError, type WhatsAppApi } from './whatsapp-api.ts';
@@ -48,7 +52,7 @@ class WhatsAppAdapter implements ChannelAdapter {
     sendsPerSecond: 80,
     buttons: true,
     idempotentSend: false,
-    files: { mostBytesIn: 0, mostBytesOut: 0 },
+    files: { mostBytesIn: 100_000_000, mostBytesOut: 100_000_000 },
   };
   readonly #context: ChannelAdapterContext;
   readonly #definition: ChannelDefinitionOf<'whatsapp'>;
@@ -157,22 +161,26 @@ class WhatsAppAdapter implements ChannelAdapter {
     return renderWhatsApp(markdown, this.capabilities.maxTextLength);
   }
 
-  async sendChunk(
+  sendChunk(
     address: ReplyAddress,
     chunk: Chunk,
     options: { signal: AbortSignal; key?: string },
   ): Promise<string> {
-    const arrived = this.#receipts.arrivedAs(options.key);
-    if (arrived !== undefined) return arrived;
-    try {
-      return await sendWhatsAppChunk(this.#sending, address, chunk, options);
-    } catch (error) {
-      if (error instanceof SendError) {
-        if (error.unauthorized) this.#goDown(error.message);
-        if (error.verdict === 'ambiguous') this.#receipts.lookOutFor(options.key);
-      }
-      throw error;
-    }
+    return this.#send(options.key, () => sendWhatsAppChunk(this.#sending, address, chunk, options));
+  }
+
+  openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
+    const { accessToken: token } = this.#definition.spec;
+    const parts = { api: this.#api, egress: () => this.#connections(), token };
+    return openWhatsAppAttachment(parts, attachment, options.signal);
+  }
+
+  sendFile(
+    address: ReplyAddress,
+    file: OutgoingFile,
+    options: { signal: AbortSignal; key?: string },
+  ): Promise<string> {
+    return this.#send(options.key, () => sendWhatsAppFile(this.#sending, address, file, options));
   }
 
   typing(address: ReplyAddress, options: { signal: AbortSignal }): Promise<void> {
@@ -195,6 +203,20 @@ class WhatsAppAdapter implements ChannelAdapter {
     return this.#buffer.next(options.signal);
   }
 
+  async #send(key: string | undefined, send: () => Promise<string>): Promise<string> {
+    const arrived = this.#receipts.arrivedAs(key);
+    if (arrived !== undefined) return arrived;
+    try {
+      return await send();
+    } catch (error) {
+      if (error instanceof SendError) {
+        if (error.unauthorized) this.#goDown(error.message);
+        if (error.verdict === 'ambiguous') this.#receipts.lookOutFor(key);
+      }
+      throw error;
+    }
+  }
+
   #reader(): WhatsAppReader {
     return {
       phoneNumberId: this.accountId,
@@ -206,7 +228,7 @@ class WhatsAppAdapter implements ChannelAdapter {
   #connections(): EgressClient {
     this.#egress ??= this.#context.createEgress({
       allowPrivate: this.#context.allowPrivate,
-      hosts: [new URL(this.#definition.spec.apiBase).hostname],
+      hosts: [new URL(this.#definition.spec.apiBase).hostname, ...mediaHosts],
       maxBodyBytes: maxAnswerBytes,
     });
     return this.#egress;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { AppError, isJsonObject, tryParseJson, visibleLine, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import { mayHaveArrived } from '../may-have-arrived.ts';
+import { multipartForm, type FormFile } from '../multipart.ts';
 import { describeError, errorSchema, notTaken } from './error-codes.ts';
 
 const maxAnswerBytes = 5_000_000;
@@ -50,6 +51,8 @@ export interface WhatsAppCall {
   /** What it does, for messages. */
   readonly action: string;
   readonly body?: JsonObject;
+  /** A form with a file in place of a body. */
+  readonly form?: { readonly fields: Readonly<Record<string, string>>; readonly file: FormFile };
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
 }
@@ -67,19 +70,21 @@ export function createWhatsAppApi(deps: {
 }): WhatsAppApi {
   const base = `${deps.apiBase.replace(/\/+$/, '')}/${deps.version}`;
   const hide = (text: string): string => text.replaceAll(deps.token, '<token>');
-  return async ({ method, path, action, body, signal, timeoutMs }) => {
+  return async (call) => {
+    const { method, path, action, signal, timeoutMs } = call;
     let status: number;
     let headers: Readonly<Record<string, string>>;
     let text: string;
+    const content = contentOf(call);
     try {
       const response = await deps.egress().request({
         url: `${base}/${path}`,
         method,
         headers: {
           authorization: `Bearer ${deps.token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(content === undefined ? {} : { 'content-type': content.contentType }),
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(content === undefined ? {} : { body: content.body }),
         signal,
         headersTimeoutMs: timeoutMs,
         idleTimeoutMs: timeoutMs,
@@ -111,6 +116,11 @@ export function createWhatsAppApi(deps: {
         (status >= 500 && !notTaken.has(error?.code ?? Number.NaN)) || (status < 300 && error === undefined),
     });
   };
+}
+
+function contentOf({ body, form }: Pick<WhatsAppCall, 'body' | 'form'>) {
+  if (form !== undefined) return multipartForm(form.fields, form.file);
+  return body === undefined ? undefined : { contentType: 'application/json', body: JSON.stringify(body) };
 }
 
 function readRetryAfter(header: string | undefined): number | undefined {
