@@ -25,7 +25,7 @@ import { createEventRouter } from '../../../src/engine/routing/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import {
   channelDefinition,
   type ChannelDefinition,
@@ -33,6 +33,7 @@ import {
   type Scope,
 } from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
+import { sharedMemoryDatabase } from '../shared-memory-database.ts';
 
 /** An agent that says what the test wants it to say. */
 export class EchoExecutor implements RunExecutor {
@@ -94,12 +95,8 @@ const ids = createIdGenerator(systemClock.now);
 
 /** A ground on a database in memory, or on the PostgreSQL at `databaseUrl`. */
 export async function startChannelGround(databaseUrl?: string): Promise<ChannelGround> {
-  const base = { clock: systemClock, logger: silentLogger, migrate: true };
   const storage: Storage =
-    databaseUrl === undefined
-      ? new PgliteStorage({ ...base, folder: undefined })
-      : new PostgresStorage({ ...base, url: databaseUrl, poolSize: 5 });
-  await storage.start();
+    databaseUrl === undefined ? await sharedMemoryDatabase() : await openPostgres(databaseUrl);
   const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger, leaseMs: 900 });
   await queue.start();
   const executor = new EchoExecutor();
@@ -158,9 +155,16 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
       await telegram.stop();
       await runs.stop();
       await queue.stop();
-      await storage.stop();
+      if (databaseUrl !== undefined) await storage.stop();
     },
   };
+}
+
+async function openPostgres(url: string): Promise<Storage> {
+  const base = { clock: systemClock, logger: silentLogger, migrate: true };
+  const storage = new PostgresStorage({ ...base, url, poolSize: 5 });
+  await storage.start();
+  return storage;
 }
 
 /** Runs whose `submit` fails as long as `broken` says so. */
