@@ -163,6 +163,7 @@ class DiscordAdapter implements ChannelAdapter {
       botId: this.#botId,
       nowMs: this.#context.clock.now(),
       ownCommands: this.#ownCommands,
+      bots: this.#definition.spec.access.bots,
       parentOf: (channelId) => this.#threads.parentOf(channelId),
     });
     const guild = parsed.message?.guild_id;

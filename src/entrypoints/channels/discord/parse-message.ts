@@ -38,6 +38,8 @@ export interface MessageContext {
   readonly applicationId: string;
   /** The bot's user; old applications have another id than it. */
   readonly botId: string;
+  /** Ids of other bots that are listened to. */
+  readonly bots: readonly string[];
   readonly nowMs: number;
   /** The channel that a thread belongs to, where that is known. */
   readonly parentOf: (channelId: string) => string | undefined;
@@ -48,10 +50,14 @@ export function parseMessage(source: unknown, raw: JsonObject, context: MessageC
   const parsed = chatMessage.safeParse(source);
   if (!parsed.success) return { ignored: 'a message without id, channel or author' };
   const message = parsed.data;
-  if (message.author.bot === true || typeof message.webhook_id === 'string')
+  if (message.author.id === context.botId) return { ignored: 'a message of its own' };
+  if (isFromBot(message) && !context.bots.includes(message.author.id))
     return { ignored: 'a message from a bot' };
   return { message: toMessage(message, raw, context) };
 }
+
+const isFromBot = ({ author, webhook_id: webhook }: ChatMessage): boolean =>
+  author.bot === true || typeof webhook === 'string';
 
 function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext): Message {
   const { author } = source;
@@ -90,6 +96,7 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
     kind: !isWritten || !hasContent ? 'status' : /^\/[a-z]/i.test(text) ? 'command' : 'message',
     chat_type: isDm ? 'dm' : 'group',
     mentions_bot: addressed,
+    ...(isFromBot(source) ? { from_bot: true } : {}),
     attachments,
     dedupe_key: `discord:${context.applicationId}:${source.id}`,
     metadata: { raw },

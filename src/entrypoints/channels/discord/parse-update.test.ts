@@ -7,6 +7,7 @@ const context = {
   botId: '900000000000000001',
   nowMs: 1_795_000_000_000,
   ownCommands: new Set(['help', 'approve', 'answer']),
+  bots: ['800000000000000001'],
   parentOf: (id: string) => (id === '700000000000000009' ? '700000000000000001' : undefined),
 };
 const parse = (update: unknown) => parseDiscordUpdate(update, context);
@@ -90,6 +91,17 @@ describe('reading what Discord sends', () => {
     [{ t: 'TYPING_START', d: {} }, 'not handled'],
   ])('leaves out what is no message: %#', (update, reason) => {
     expect(parse(update).ignored).toContain(reason);
+  });
+
+  it('listens to a bot that is listed, and says that it is one', () => {
+    const { d } = payloads.directMessage;
+    const bot = (id: string) => parse({ ...payloads.directMessage, d: { ...d, author: { id, bot: true } } });
+    expect(bot('800000000000000001').message).toMatchObject({
+      user_id: '800000000000000001',
+      from_bot: true,
+    });
+    expect(bot('800000000000000002').ignored).toBe('a message from a bot');
+    expect(bot(context.botId).ignored).toBe('a message of its own');
   });
 
   it('starts nothing on what people did not write', () => {

@@ -85,7 +85,7 @@ export function parseSlackMessage(
         source.type === 'app_mention' ||
         mentionsUser(source.text ?? '', botUserId) ||
         (botUserId !== undefined && source.parent_user_id === botUserId),
-      ...(fromBot ? { from_bot: true } : {}),
+      ...(fromBot ? { from_bot: true, user_aliases: idsOf(source).filter((id) => id !== userId) } : {}),
       attachments: attachmentsOf(source),
       dedupe_key: `slack:${reader.accountId}:${channel}:${ts}`,
       metadata: { raw },
@@ -108,8 +108,13 @@ function isOwn(
   return source.bot_id === reader.botId || (isPresent(source.app_id) && source.app_id === appId);
 }
 
-function isAllowed({ bot_id, app_id, user }: SlackMessage, { allowBots }: SlackReader): boolean {
-  return [bot_id, app_id, user].some((id) => isPresent(id) && allowBots.includes(id));
+function isAllowed(source: SlackMessage, { allowBots }: SlackReader): boolean {
+  return idsOf(source).some((id) => allowBots.includes(id));
+}
+
+/** A bot is known by three ids. */
+function idsOf({ user, bot_id, app_id }: SlackMessage): readonly string[] {
+  return [user, bot_id, app_id].filter(isPresent);
 }
 
 function nameOf({ user_profile, bot_profile, username }: SlackMessage): string | undefined {

@@ -158,6 +158,8 @@ describe('an update of Slack', () => {
       username: 'Deploy',
     });
     expect(message).toMatchObject({ user_id: 'BGOOD', user_name: 'Deploy', from_bot: true });
+    const other = event({ bot_id: 'BX', app_id: 'AX', user: 'UX' }, { allowBots: ['AX'] }).message;
+    expect(other).toMatchObject({ user_id: 'UX', user_aliases: ['BX', 'AX'], from_bot: true });
     expect(event({ bot_id: 'BBOT', user: 'UBOT' }, { allowBots: ['BBOT', 'UBOT'] }).ignored).toBeDefined();
   });
 

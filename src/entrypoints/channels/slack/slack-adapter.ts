@@ -120,7 +120,7 @@ class SlackAdapter implements ChannelAdapter {
       accountId: this.accountId,
       userId: this.#bot?.userId,
       botId: this.#bot?.botId,
-      allowBots: this.#definition.spec.allowBots,
+      allowBots: this.#definition.spec.access.bots,
       commands: this.#context.commands.map((command) => command.name),
       nowMs: this.#context.clock.now(),
     });

@@ -23,10 +23,6 @@ export const slackChannel = z.strictObject({
     .describe(
       'Name of this account in session keys and approvers, such as the workspace id. Left out: the numbers in the bot token, else the name of the channel.',
     ),
-  allowBots: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('Bot, app or user ids of other bots that are listened to. An empty list: none.'),
   apiBase: z
     .url()
     .default('https://slack.com/api')
