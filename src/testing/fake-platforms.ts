@@ -3,15 +3,17 @@ import { FakeDiscord } from './fake-discord.ts';
 import { FakeListener } from './fake-listener.ts';
 import { FakeSlack } from './fake-slack.ts';
 import { FakeTelegram } from './fake-telegram.ts';
+import { FakeWhatsApp } from './fake-whatsapp.ts';
 import { playDiscord } from './play-discord.ts';
 import { playSlack } from './play-slack.ts';
 import { playTelegram } from './play-telegram.ts';
+import { playWhatsApp } from './play-whatsapp.ts';
 import type { PlatformCallKind, PlatformFault, PlatformPlayer } from './platform-player.ts';
 import { WebhookCaller, type WebhookHabits } from './webhook-caller.ts';
 import { WatchList } from './watch-list.ts';
 
 /** A platform that `FakePlatforms` plays. */
-export type PlatformName = 'telegram' | 'slack' | 'discord';
+export type PlatformName = 'telegram' | 'slack' | 'discord' | 'whatsapp';
 
 /** What a person wrote. */
 export interface SaidMessage {
@@ -45,13 +47,19 @@ interface Played {
   deeds: number;
 }
 
-/** Telegram repeats at once and then slower, Slack as it documents, a balancer in front of Discord's calls soon. */
+/** Telegram and WhatsApp repeat soon and then slower, Slack as it documents, a balancer in front of Discord's calls soon. */
 const retryDelaysMs: Readonly<Record<PlatformName, readonly number[]>> = {
   telegram: [1000, 2000, 5000, 10_000, 30_000],
   slack: [0, 60_000, 300_000],
   discord: [100, 500],
+  whatsapp: [1000, 5000, 20_000, 60_000],
 };
-const ackTimeoutMs: Readonly<Record<PlatformName, number>> = { telegram: 60_000, slack: 3000, discord: 3000 };
+const ackTimeoutMs: Readonly<Record<PlatformName, number>> = {
+  telegram: 60_000,
+  slack: 3000,
+  discord: 3000,
+  whatsapp: 10_000,
+};
 
 /**
  * All chat platforms in one server on loopback, in webhook mode, and the people on them. Name the app's processes in
@@ -61,13 +69,19 @@ export class FakePlatforms {
   readonly telegram: FakeTelegram;
   readonly slack: FakeSlack;
   readonly discord: FakeDiscord;
-  readonly names: readonly PlatformName[] = ['telegram', 'slack', 'discord'];
+  readonly whatsapp: FakeWhatsApp;
+  readonly names: readonly PlatformName[] = ['telegram', 'slack', 'discord', 'whatsapp'];
   /** Base addresses of the app's processes. */
   targets: readonly string[] = [];
   /** How each platform calls webhooks; change what a test needs otherwise. */
   readonly habits: Readonly<Record<PlatformName, WebhookHabits>>;
   /** Sends that took effect although their answer was cut off, by platform. */
-  readonly ambiguousSends: Record<PlatformName, number> = { telegram: 0, slack: 0, discord: 0 };
+  readonly ambiguousSends: Record<PlatformName, number> = {
+    telegram: 0,
+    slack: 0,
+    discord: 0,
+    whatsapp: 0,
+  };
   /** Tells of everything that happens in a chat. */
   readonly watch = new WatchList(() => `${this.#lineCount} lines in ${this.#chats.size} chats`);
   readonly #listener: FakeListener;
@@ -77,20 +91,26 @@ export class FakePlatforms {
 
   private constructor(
     listener: FakeListener,
-    fakes: { telegram: FakeTelegram; slack: FakeSlack; discord: FakeDiscord },
+    fakes: { telegram: FakeTelegram; slack: FakeSlack; discord: FakeDiscord; whatsapp: FakeWhatsApp },
     seed: number,
   ) {
     this.#listener = listener;
     this.telegram = fakes.telegram;
     this.slack = fakes.slack;
     this.discord = fakes.discord;
+    this.whatsapp = fakes.whatsapp;
     const habits = (name: PlatformName): WebhookHabits => ({
       retryDelaysMs: retryDelaysMs[name],
       ackTimeoutMs: ackTimeoutMs[name],
       duplicates: 0,
       mostJitterMs: 0,
     });
-    this.habits = { telegram: habits('telegram'), slack: habits('slack'), discord: habits('discord') };
+    this.habits = {
+      telegram: habits('telegram'),
+      slack: habits('slack'),
+      discord: habits('discord'),
+      whatsapp: habits('whatsapp'),
+    };
     const random = seededRandom(seed);
     const play = (name: PlatformName, player: PlatformPlayer): Played => {
       const caller = new WebhookCaller({ habits: this.habits[name], random, targets: () => this.targets });
@@ -101,6 +121,7 @@ export class FakePlatforms {
       telegram: play('telegram', playTelegram(this.telegram)),
       slack: play('slack', playSlack(this.slack)),
       discord: play('discord', playDiscord(this.discord)),
+      whatsapp: play('whatsapp', playWhatsApp(this.whatsapp)),
     };
   }
 
@@ -111,6 +132,7 @@ export class FakePlatforms {
       telegram: await FakeTelegram.start({ listener: listener.below('telegram') }),
       slack: await FakeSlack.start({ listener: listener.below('slack') }),
       discord: await FakeDiscord.start({ listener: listener.below('discord') }),
+      whatsapp: await FakeWhatsApp.start({ listener: listener.below('whatsapp') }),
     };
     return new FakePlatforms(listener, fakes, options.seed ?? 1);
   }

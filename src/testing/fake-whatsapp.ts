@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FakeListener } from './fake-listener.ts';
+import { FaultList } from './fault-list.ts';
+import { WatchList } from './watch-list.ts';
 import { FileShelf } from './file-shelf.ts';
 import type { FormFileSent } from './read-multipart.ts';
 import { parametersOf, readBody } from './read-parameters.ts';
@@ -65,37 +67,33 @@ export class FakeWhatsApp {
   readonly closedWindows = new Map<string, 'refused' | 'fails-later'>();
   /** What people have sent; its downloads can be made to fail. */
   readonly files = new FileShelf();
-  readonly #server: Server;
+  readonly faults = new FaultList<WhatsAppFault>();
+  /** Tells of each call and each change. */
+  readonly watch = new WatchList(() => this.calls.map((call) => call.action).join(', '));
+  readonly #listener: FakeListener;
   readonly #uploads = new Map<string, FormFileSent>();
-  readonly #faults = new Map<WhatsAppAction, WhatsAppFault[]>();
-  readonly #watchers = new Set<() => void>();
   readonly #reports = new Set<Promise<unknown>>();
   readonly #stopped = new AbortController();
   #next = 1;
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+  private constructor(listener: FakeListener) {
+    this.#listener = listener;
+    listener.server.on('request', (request, response) => void this.#serve(request, response));
   }
 
-  static async start(): Promise<FakeWhatsApp> {
-    const fake = new FakeWhatsApp();
-    await new Promise<void>((resolve) => {
-      fake.#server.listen(0, '127.0.0.1', resolve);
-    });
-    return fake;
+  /** Listens alone unless it is given its part of a shared server. */
+  static async start(options: { listener?: FakeListener } = {}): Promise<FakeWhatsApp> {
+    return new FakeWhatsApp(options.listener ?? (await FakeListener.alone()));
   }
 
   /** Address for `spec.apiBase`. */
   get apiBase(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://${this.#listener.host}`;
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    await this.#listener.stop();
     await Promise.allSettled(this.#reports);
   }
 
@@ -148,7 +146,7 @@ export class FakeWhatsApp {
     for (let attempt = 0; ; attempt += 1) {
       const delivery = { attempt, status: await this.#post(body) };
       this.deliveries.push(delivery);
-      this.#look();
+      this.watch.look();
       const wait = this.retryDelaysMs[attempt];
       if (delivery.status === 200 || wait === undefined || this.#stopped.signal.aborted) return delivery;
       await new Promise<void>((resolve) => {
@@ -163,7 +161,7 @@ export class FakeWhatsApp {
 
   /** The next calls of a kind meet these faults, one each. */
   failNext(action: WhatsAppAction, ...faults: readonly WhatsAppFault[]): void {
-    this.#faults.set(action, [...(this.#faults.get(action) ?? []), ...faults]);
+    this.faults.failNext(action, ...faults);
   }
 
   callsOf(action: WhatsAppAction): readonly Call[] {
@@ -178,24 +176,7 @@ export class FakeWhatsApp {
 
   /** Looks at each call whether the condition holds now. */
   waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const finish = (): void => {
-        clearTimeout(timer);
-        this.#watchers.delete(look);
-      };
-      const look = (): void => {
-        if (!condition()) return;
-        finish();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        finish();
-        const seen = this.calls.map((call) => call.action).join(', ');
-        reject(new Error(`waited ${timeoutMs} ms for ${what}; calls so far: ${seen}`));
-      }, timeoutMs);
-      this.#watchers.add(look);
-    });
+    return this.watch.until(condition, what, timeoutMs);
   }
 
   nextId(): string {
@@ -218,41 +199,33 @@ export class FakeWhatsApp {
     }
   }
 
-  #look(): void {
-    for (const look of this.#watchers) look();
-  }
-
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', 'http://fake');
     if (pathname.startsWith('/download/')) {
       const isAllowed = request.headers.authorization === `Bearer ${this.accessToken}`;
       if (isAllowed) this.files.serve(pathname.slice('/download/'.length), response);
       else response.writeHead(401).end();
-      this.#look();
+      this.watch.look();
       return;
     }
     const body = parametersOf(request, await readBody(request));
     if (request.headers.authorization !== `Bearer ${this.accessToken}`) {
-      refuse(response, { code: 190, status: 401, details: 'Invalid OAuth access token.' });
+      reply(response, refusal({ code: 190, status: 401, details: 'Invalid OAuth access token.' }));
       return;
     }
     const [, version = '', path = ''] = /^\/(?:(v\d+\.\d+)\/)?(.*)$/.exec(pathname) ?? [];
     const action = this.#actionOf(path, body);
     if (action === undefined) {
-      refuse(response, { code: 100, status: 400, details: `Object "${path}" does not exist.` });
+      reply(response, refusal({ code: 100, details: `Object "${path}" does not exist.` }));
       return;
     }
     this.calls.push({ action, version, path, body });
-    const fault = this.#faults.get(action)?.shift();
-    if (fault?.kind === 'cut-before') request.socket.destroy();
-    else if (fault?.kind === 'error') refuse(response, { details: `Details of ${fault.code}`, ...fault });
-    else {
-      if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-      const target = fault?.kind === 'cut-after' ? undefined : response;
-      this.#answer(action, path, body, target);
-      if (target === undefined) request.socket.destroy();
-    }
-    this.#look();
+    await this.faults.meet<Answer>(action, request, {
+      act: () => this.#answer(action, path, body),
+      refuse: (fault) => refusal({ details: `Details of ${fault.code}`, ...fault }),
+      reply: (answer) => reply(response, answer),
+    });
+    this.watch.look();
   }
 
   #actionOf(path: string, body: Call['body']): WhatsAppAction | undefined {
@@ -262,39 +235,24 @@ export class FakeWhatsApp {
     return this.files.files.has(path) ? 'media' : undefined;
   }
 
-  /** Does it, and says so where somebody listens. */
-  #answer(
-    action: WhatsAppAction,
-    path: string,
-    body: Call['body'],
-    response: ServerResponse | undefined,
-  ): void {
-    if (action === 'send') {
-      this.#send(body, response);
-      return;
-    }
+  #answer(action: WhatsAppAction, path: string, body: Call['body']): Answer {
+    if (action === 'send') return this.#send(body);
     if (action === 'typing') {
       this.read.push(String(body['message_id']));
-      reply(response, { success: true });
-      return;
+      return ok({ success: true });
     }
-    if (action === 'number') {
-      reply(response, { id: this.phoneNumberId, display_phone_number: this.displayPhoneNumber });
-      return;
-    }
+    if (action === 'number')
+      return ok({ id: this.phoneNumberId, display_phone_number: this.displayPhoneNumber });
     if (action === 'upload') {
       const file = body['file'] as FormFileSent | undefined;
-      if (file === undefined || file.bytes.length === 0) {
-        refuse(response, { code: 100, status: 400, details: 'The file is missing.' });
-        return;
-      }
+      if (file === undefined || file.bytes.length === 0)
+        return refusal({ code: 100, details: 'The file is missing.' });
       const id = String(7_000_000 + this.#next++);
       this.#uploads.set(id, file);
-      reply(response, { id });
-      return;
+      return ok({ id });
     }
     const media = this.files.files.get(path);
-    reply(response, {
+    return ok({
       messaging_product: 'whatsapp',
       id: path,
       url: `${this.apiBase}/download/${path}`,
@@ -303,27 +261,21 @@ export class FakeWhatsApp {
     });
   }
 
-  #send(body: Call['body'], response: ServerResponse | undefined): void {
+  #send(body: Call['body']): Answer {
     const post = readWhatsAppPost(body, this.#uploads);
-    if ('code' in post) {
-      refuse(response, { ...post, status: 400 });
-      return;
-    }
+    if ('code' in post) return refusal(post);
     const closed = post.type === 'template' ? undefined : this.closedWindows.get(post.to);
-    if (closed === 'refused') {
-      refuse(response, { code: 131_047, status: 400, details: 'More than 24 hours have passed.' });
-      return;
-    }
+    if (closed === 'refused') return refusal({ code: 131_047, details: 'More than 24 hours have passed.' });
     const message = { id: this.nextId(), ...post };
     if (closed === undefined) this.messages.push(message);
-    reply(response, {
+    if (closed !== undefined) this.#report(this.reportStatus(message, 'failed', 131_047));
+    else if (this.reportsStatuses)
+      for (const status of ['sent', 'delivered', 'read']) this.#report(this.reportStatus(message, status));
+    return ok({
       messaging_product: 'whatsapp',
       contacts: [{ input: message.to, wa_id: message.to }],
       messages: [{ id: message.id }],
     });
-    if (closed !== undefined) this.#report(this.reportStatus(message, 'failed', 131_047));
-    else if (this.reportsStatuses)
-      for (const status of ['sent', 'delivered', 'read']) this.#report(this.reportStatus(message, status));
   }
 
   #report(report: Promise<unknown>): void {
@@ -332,27 +284,38 @@ export class FakeWhatsApp {
   }
 }
 
-function reply(response: ServerResponse | undefined, answer: object): void {
-  if (response === undefined || response.destroyed) return;
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+interface Answer {
+  readonly status: number;
+  /** A text is no JSON. */
+  readonly body: object | string;
+  readonly retryAfterSeconds?: number | undefined;
 }
 
-function refuse(
-  response: ServerResponse | undefined,
-  given: { code?: number; status?: number; retryAfterSeconds?: number; details: string },
-): void {
-  if (response === undefined || response.destroyed) return;
+function ok(body: object): Answer {
+  return { status: 200, body };
+}
+
+function refusal(given: {
+  code?: number;
+  status?: number;
+  retryAfterSeconds?: number;
+  details: string;
+}): Answer {
   const { code, status = 400, retryAfterSeconds, details } = given;
-  const message = `(#${code}) Fake refusal`;
   const error = {
-    message,
+    message: `(#${code}) Fake refusal`,
     type: 'OAuthException',
     code,
     error_data: { messaging_product: 'whatsapp', details },
   };
+  return { status, body: code === undefined ? 'upstream trouble' : { error }, retryAfterSeconds };
+}
+
+function reply(response: ServerResponse, { status, body, retryAfterSeconds: seconds }: Answer): void {
+  if (response.destroyed) return;
   response.writeHead(status, {
     'content-type': 'application/json',
-    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
   });
-  response.end(code === undefined ? 'upstream trouble' : JSON.stringify({ error }));
+  response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }

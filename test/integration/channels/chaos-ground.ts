@@ -27,7 +27,12 @@ export class ChaosGround {
   readonly redis: OwnRedis;
   readonly nats: OwnNats;
   /** Answers that were under way when a process was killed or stopped, by platform: these may come twice. */
-  readonly interruptedSends: Record<PlatformName, number> = { telegram: 0, slack: 0, discord: 0 };
+  readonly interruptedSends: Record<PlatformName, number> = {
+    telegram: 0,
+    slack: 0,
+    discord: 0,
+    whatsapp: 0,
+  };
   readonly #database: TestDatabase;
   readonly #client: Client;
   readonly #projectDir: string;

@@ -131,7 +131,7 @@ export function lookAtChats(
 } {
   const { platforms } = ground;
   const wrong: string[] = [];
-  const doubled: Record<PlatformName, number> = { telegram: 0, slack: 0, discord: 0 };
+  const doubled: Record<PlatformName, number> = { telegram: 0, slack: 0, discord: 0, whatsapp: 0 };
   for (const [session, messages] of said.entries()) {
     const platform = platformOf(ground, session);
     const texts = new Set<string>();

@@ -88,6 +88,7 @@ describe.skipIf(!possible)(
       expect(doubled.discord).toBe(0);
       expect(doubled.telegram).toBeLessThanOrEqual(ambiguous.telegram + interrupted.telegram);
       expect(doubled.slack).toBeLessThanOrEqual(ambiguous.slack + interrupted.slack);
+      expect(doubled.whatsapp).toBeLessThanOrEqual(ambiguous.whatsapp + interrupted.whatsapp);
       expect(await ground.unfinished()).toEqual([]);
       expect(await ground.accepted()).toBe(size.sessions * size.messages);
       expect(lateTyping(ground, record, typingMs / 2)).toEqual([]);
@@ -104,6 +105,7 @@ describe.skipIf(!possible)(
       expect(doubled.discord).toBe(0);
       expect(doubled.telegram).toBeLessThanOrEqual(ambiguous.telegram + interrupted.telegram);
       expect(doubled.slack).toBeLessThanOrEqual(ambiguous.slack + interrupted.slack);
+      expect(doubled.whatsapp).toBeLessThanOrEqual(ambiguous.whatsapp + interrupted.whatsapp);
       expect(await ground.unfinished()).toEqual([]);
       expect(await ground.accepted()).toBe(size.sessions * size.messages);
       expect(await ground.turns()).toBeLessThan(size.sessions * size.messages);

@@ -77,17 +77,17 @@ it('sends an event twice, and again to another process until one acknowledges it
       [3, 6].every((chat) =>
         platforms.names.every((name) => platforms.chat(name, chat).some(({ who }) => who === 'bot')),
       ),
-    'six answers',
+    'eight answers',
     30_000,
   );
-  expect(platforms.calls.duplicates).toBe(6);
+  expect(platforms.calls.duplicates).toBe(8);
   expect(platforms.calls.repetitions).toBeGreaterThan(0);
-  expect(app.fakeModel.calls.length - before).toBe(6);
+  expect(app.fakeModel.calls.length - before).toBe(8);
 });
 
 it('lets calls of the app fail as it is told, and counts those whose answer was lost', async () => {
   const kinds = ['error', 'cut-before', 'cut-after'] as const;
-  const counts = { telegram: 0, slack: 0, discord: 0 };
+  const counts = { telegram: 0, slack: 0, discord: 0, whatsapp: 0 };
   platforms.disturb((name, kind) => {
     if (kind !== 'send') return undefined;
     const fault = kinds[counts[name]];
@@ -98,10 +98,10 @@ it('lets calls of the app fail as it is told, and counts those whose answer was 
     await answered(await platforms.say(name, 4, 'trouble'));
     await platforms[name].watch.until(() => counts[name] >= 4, `the repetition on ${name}`, 30_000);
   }
-  expect(platforms.ambiguousSends).toEqual({ telegram: 1, slack: 1, discord: 1 });
-  // Only Telegram knows no message again.
-  const seen = (name: 'telegram' | 'slack' | 'discord'): number =>
+  expect(platforms.ambiguousSends).toEqual({ telegram: 1, slack: 1, discord: 1, whatsapp: 1 });
+  // Telegram and WhatsApp know no message again.
+  const seen = (name: (typeof platforms.names)[number]): number =>
     platforms.chat(name, 4).filter(({ who }) => who === 'bot').length;
-  await platforms.watch.until(() => seen('telegram') === 2, 'the double', 30_000);
+  await platforms.watch.until(() => seen('telegram') === 2 && seen('whatsapp') === 2, 'the doubles', 30_000);
   expect([seen('slack'), seen('discord')]).toEqual([1, 1]);
 });

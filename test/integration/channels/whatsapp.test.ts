@@ -139,7 +139,7 @@ describe('WhatsApp', () => {
       extra: { type: 'image', image: { id: '8', mime_type: 'image/png', caption: 'what is this?' } },
     });
     await whatsapp.waitForMessages(2);
-    expect(whatsapp.messages[0]?.text).toMatch(/text only/);
+    expect(whatsapp.messages[0]?.text).toMatch(/cannot listen/);
     expect(whatsapp.messages[1]?.text).toMatch(/^echo: what is this\?\n\[image attached/);
     expect(await ground.count('runs')).toBe(1);
   });
