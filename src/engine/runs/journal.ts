@@ -10,6 +10,7 @@ import type { BlobStore } from '../../platform/blobs/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import { addUsage, noUsage, type RunEvent, type StepKind, type Usage } from '../../protocol/index.ts';
 import { RunInterruption } from './interruptions.ts';
+import { isStorageAway } from './persist.ts';
 import type { RunStep, StepIo, StepOptions } from './run-context.ts';
 import {
   askedTwice,
@@ -257,6 +258,8 @@ export class RunJournal {
         if (error instanceof RunInterruption) throw error;
         // A run that is being stopped leaves its step open: whether it failed is not known.
         signal.throwIfAborted();
+        // That our own database was away is no outcome: recorded as one, each execution would fail by it again.
+        if (isStorageAway(error)) throw error;
         throw await fail(error);
       }
       failpoint('step-effect');

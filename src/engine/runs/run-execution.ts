@@ -16,6 +16,7 @@ import type { RunEnding, RunRow } from './end-run.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 import { RunInterruption } from './interruptions.ts';
 import { RunJournal } from './journal.ts';
+import { isStorageAway } from './persist.ts';
 import type { ChildOutcome, RunContext, RunResult } from './run-context.ts';
 import { readHistory } from './session-history.ts';
 import { measuredJson } from './step-outputs.ts';
@@ -202,7 +203,7 @@ function endingOf(
     return ending('timeout', journal, undefined, timeout.toJSON());
   }
   const failure = toAppError(cause);
-  if (failure.code === 'storage_unavailable' || failure.code === 'storage_full') throw failure;
+  if (isStorageAway(failure)) throw failure;
   if (failure.code === 'cancelled') return ending('cancelled', journal, undefined, failure.toJSON());
   const level = failure.fault === 'internal' ? 'error' : 'warn';
   logger[level]({ error: failure, runId: run.id }, 'run failed');

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { AppError, GroupedCalls } from '../../base/index.ts';
+import { AppError, GroupedCalls, storable } from '../../base/index.ts';
 import { assertOutsideTransaction } from '../../platform/storage/index.ts';
 import type { AgentRequest, Scope } from '../../protocol/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
@@ -33,7 +33,7 @@ export class GroupedSubmitter {
   /** Durable when it resolves. Errors as of `submitRequest`. */
   async submit(scope: Scope, request: AgentRequest): Promise<SubmittedRun> {
     assertOutsideTransaction();
-    return this.#calls.add({ scope, request });
+    return this.#calls.add({ scope, request: storable(request) });
   }
 
   async #submit(items: readonly BatchItem[]): Promise<readonly Promise<SubmittedRun>[]> {

@@ -123,6 +123,26 @@ await onBothDatabases((prepare) => {
       await sql`drop trigger refuse_one on run_steps`.execute(ground.storage.db);
     });
 
+    it('that met a database that was away are no failures: the next execution does them', async () => {
+      let tries = 0;
+      const name = ground.script(async (context) => {
+        const done = await context.step(
+          'a',
+          'tool',
+          () => {
+            tries += 1;
+            if (tries === 1)
+              return Promise.reject(new AppError('storage_unavailable', 'the database is away'));
+            return Promise.resolve('done');
+          },
+          { input: null },
+        );
+        return answer(done);
+      });
+      expect((await ground.run(name)).text).toBe('done');
+      expect(tries).toBe(2);
+    });
+
     it('an error that the database would refuse is kept in a form that it takes', async () => {
       const name = ground.script(async (context) => {
         const results = await fanOut(context, ['a'], () =>
