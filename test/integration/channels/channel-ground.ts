@@ -33,7 +33,7 @@ import {
   type Scope,
 } from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
-import { sharedMemoryDatabase } from '../shared-memory-database.ts';
+import { sharedMemoryDatabase } from '../memory-database.ts';
 
 /** An agent that says what the test wants it to say. */
 export class EchoExecutor implements RunExecutor {
