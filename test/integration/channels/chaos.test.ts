@@ -80,6 +80,8 @@ describe.skipIf(!possible)(
       const record = await play(ground, size, { seed, events, timeoutMs, longEvery: 5 });
       // Whoever still thinks that a run goes on would show it now.
       await new Promise((resolve) => setTimeout(resolve, typingMs));
+      // People have their answers; a send whose confirmation was cut off may still be repeated.
+      await expect.poll(() => ground.unfinished(), { timeout: 60_000 }).toEqual([]);
       const { wrong, doubled } = lookAtChats(ground, record);
       report(record, doubled);
       const { platforms, interruptedSends: interrupted } = ground;
@@ -89,7 +91,6 @@ describe.skipIf(!possible)(
       expect(doubled.telegram).toBeLessThanOrEqual(ambiguous.telegram + interrupted.telegram);
       expect(doubled.slack).toBeLessThanOrEqual(ambiguous.slack + interrupted.slack);
       expect(doubled.whatsapp).toBeLessThanOrEqual(ambiguous.whatsapp + interrupted.whatsapp);
-      expect(await ground.unfinished()).toEqual([]);
       expect(await ground.accepted()).toBe(size.sessions * size.messages);
       expect(lateTyping(ground, record, typingMs / 2)).toEqual([]);
     }, 1_200_000);
@@ -97,6 +98,8 @@ describe.skipIf(!possible)(
     it('collects what comes while an answer is in progress, and answers all of it once and in order', async () => {
       await open('collect');
       const record = await play(ground, size, { seed: seed + 1, events: few.slice(0, 1), timeoutMs });
+      // People have their answers; a send whose confirmation was cut off may still be repeated.
+      await expect.poll(() => ground.unfinished(), { timeout: 60_000 }).toEqual([]);
       const { wrong, doubled } = lookAtChats(ground, record);
       report(record, doubled);
       const { platforms, interruptedSends: interrupted } = ground;
@@ -106,7 +109,6 @@ describe.skipIf(!possible)(
       expect(doubled.telegram).toBeLessThanOrEqual(ambiguous.telegram + interrupted.telegram);
       expect(doubled.slack).toBeLessThanOrEqual(ambiguous.slack + interrupted.slack);
       expect(doubled.whatsapp).toBeLessThanOrEqual(ambiguous.whatsapp + interrupted.whatsapp);
-      expect(await ground.unfinished()).toEqual([]);
       expect(await ground.accepted()).toBe(size.sessions * size.messages);
       expect(await ground.turns()).toBeLessThan(size.sessions * size.messages);
     }, 1_200_000);
