@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { AppError, isJsonObject, tryParseJson, withDeadline, type JsonObject } from '../../../base/index.ts';
+import { AppError, isJsonObject, tryParseJson, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import type {
@@ -17,6 +17,7 @@ import type {
 } from '../channel-adapter.ts';
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
+import { sendText } from '../send-text.ts';
 import { callAsSend } from './call-as-send.ts';
 import { DiscordPreviews } from './discord-previews.ts';
 import { createDiscordApi, type DiscordApi } from './discord-api.ts';
@@ -250,13 +251,10 @@ class DiscordAdapter implements ChannelAdapter {
   async send(channelId: string, text: string): Promise<void> {
     const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
-    const deadline = withDeadline(this.#context.clock, 60_000, this.#running?.controller.signal);
-    try {
-      for (const chunk of this.render(text))
-        await this.sendChunk(address, chunk, { signal: deadline.signal });
-    } finally {
-      deadline.clear();
-    }
+    await sendText(this, address, text, {
+      clock: this.#context.clock,
+      stopping: this.#running?.controller.signal,
+    });
   }
 
   receive(options: { signal?: AbortSignal } = {}): Promise<Message> {

@@ -1,4 +1,4 @@
-import { AppError, withDeadline, type JsonObject } from '../../../base/index.ts';
+import { AppError, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
@@ -18,6 +18,7 @@ import type {
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { SendError } from '../send-error.ts';
+import { sendText } from '../send-text.ts';
 import { accountOf, checkSlackDefinition } from './check-definition.ts';
 import { answerSlackChallenge, decodeSlackWebhook } from './decode-webhook.ts';
 import { openSlackAttachment } from './open-attachment.ts';
@@ -32,7 +33,6 @@ import { runSocketMode } from './socket/run-socket-mode.ts';
 import { verifySlackSignature } from './verify-signature.ts';
 
 const callTimeoutMs = 10_000;
-const sendTimeoutMs = 60_000;
 const maxAnswerBytes = 20_000_000;
 
 /** Slack through the Events API or Socket Mode, and the Web API: text in, Markdown out. */
@@ -185,13 +185,10 @@ class SlackAdapter implements ChannelAdapter {
   async send(channelId: string, text: string): Promise<void> {
     const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
-    const deadline = withDeadline(this.#context.clock, sendTimeoutMs, this.#running?.controller.signal);
-    try {
-      for (const chunk of this.render(text))
-        await this.sendChunk(address, chunk, { signal: deadline.signal });
-    } finally {
-      deadline.clear();
-    }
+    await sendText(this, address, text, {
+      clock: this.#context.clock,
+      stopping: this.#running?.controller.signal,
+    });
   }
 
   receive(options: { signal?: AbortSignal } = {}): Promise<Message> {

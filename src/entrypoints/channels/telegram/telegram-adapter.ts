@@ -1,4 +1,4 @@
-import { AppError, isJsonObject, withDeadline } from '../../../base/index.ts';
+import { AppError, isJsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
@@ -16,6 +16,7 @@ import type {
 } from '../channel-adapter.ts';
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
+import { sendText } from '../send-text.ts';
 import {
   allowedUpdates,
   generalTopic,
@@ -195,13 +196,10 @@ class TelegramAdapter implements ChannelAdapter {
   async send(channelId: string, text: string): Promise<void> {
     const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
-    const deadline = withDeadline(this.#context.clock, 60_000, this.#running?.controller.signal);
-    try {
-      for (const chunk of this.render(text))
-        await this.sendChunk(address, chunk, { signal: deadline.signal });
-    } finally {
-      deadline.clear();
-    }
+    await sendText(this, address, text, {
+      clock: this.#context.clock,
+      stopping: this.#running?.controller.signal,
+    });
   }
 
   receive(options: { signal?: AbortSignal } = {}): Promise<Message> {

@@ -1,4 +1,4 @@
-import { AppError, withDeadline, type Json } from '../../../base/index.ts';
+import { AppError, type Json } from '../../../base/index.ts';
 import { createExpressions, type Expressions } from '../../../engine/expressions/index.ts';
 import type { ChannelDefinitionOf, Message, ReplyAddress, RunTarget } from '../../../protocol/index.ts';
 import type {
@@ -17,14 +17,13 @@ import { MessageBuffer } from '../message-buffer.ts';
 import { AnswerPoster } from '../posted-answers/answer-poster.ts';
 import { longestPost, renderAnswer, renderText } from '../posted-answers/render-answer.ts';
 import { SendError } from '../send-error.ts';
+import { sendText } from '../send-text.ts';
 import { acceptCall, answerCall, refuseCall } from './accept-call.ts';
 import { decodeCall } from './decode-call.ts';
 import { createCallMapping, type MapCall } from './map-call.ts';
 import { messageOfCall, readCall } from './message-of-call.ts';
 import { secretHeaders, signatureFault, verifyWebhookSignature } from './verify-signature.ts';
 import { answerWebhookChallenge } from './webhook-challenge.ts';
-
-const sendTimeoutMs = 60_000;
 
 /** Calls of any service: verified, mapped to a message, and answered where the definition says. */
 export function createWebhookAdapter(context: ChannelAdapterContext): ChannelAdapter {
@@ -182,13 +181,7 @@ class WebhookAdapter implements ChannelAdapter {
   async send(channelId: string, text: string): Promise<void> {
     const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
-    const deadline = withDeadline(this.#context.clock, sendTimeoutMs);
-    try {
-      for (const chunk of this.render(text))
-        await this.sendChunk(address, chunk, { signal: deadline.signal });
-    } finally {
-      deadline.clear();
-    }
+    await sendText(this, address, text, { clock: this.#context.clock });
   }
 
   receive(options: { signal?: AbortSignal } = {}): Promise<Message> {

@@ -1,4 +1,4 @@
-import { AppError, withDeadline } from '../../../base/index.ts';
+import { AppError } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { backOffMs } from '../back-off.ts';
@@ -17,6 +17,7 @@ import type {
 import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { SendError } from '../send-error.ts';
+import { sendText } from '../send-text.ts';
 import { isRefusedToken } from './error-codes.ts';
 import { versionWarning } from './graph-versions.ts';
 import { InboundCalls } from './inbound-calls.ts';
@@ -31,7 +32,6 @@ import { createWhatsAppApi, WhatsAppApiError, type WhatsAppApi } from './whatsap
 import type { WhatsAppReader } from './whatsapp-update.ts';
 
 const callTimeoutMs = 10_000;
-const sendTimeoutMs = 60_000;
 const maxAnswerBytes = 20_000_000;
 const dayMs = 86_400_000;
 
@@ -190,13 +190,10 @@ class WhatsAppAdapter implements ChannelAdapter {
   async send(channelId: string, text: string): Promise<void> {
     const channel = this.#definition.metadata.name;
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
-    const deadline = withDeadline(this.#context.clock, sendTimeoutMs, this.#running?.controller.signal);
-    try {
-      for (const chunk of this.render(text))
-        await this.sendChunk(address, chunk, { signal: deadline.signal });
-    } finally {
-      deadline.clear();
-    }
+    await sendText(this, address, text, {
+      clock: this.#context.clock,
+      stopping: this.#running?.controller.signal,
+    });
   }
 
   receive(options: { signal?: AbortSignal } = {}): Promise<Message> {
