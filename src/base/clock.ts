@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /** Source of time. Injected everywhere, so that tests decide what time it is. */
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -22,18 +24,19 @@ export const systemClock: Clock = {
         reject(signal.reason as Error);
         return;
       }
-      const onAbort = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason as Error);
-      };
       const timer = setTimeout(
         () => {
-          signal?.removeEventListener('abort', onAbort);
+          stopListening?.();
           resolve();
         },
         Math.min(milliseconds, longestTimerMs),
       );
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const stopListening =
+        signal &&
+        onAbort(signal, () => {
+          clearTimeout(timer);
+          reject(signal.reason as Error);
+        });
     }),
   after: (milliseconds, callback) => {
     const timer = setTimeout(callback, Math.min(milliseconds, longestTimerMs));
@@ -57,9 +60,7 @@ export function withDeadline(
   parent?: AbortSignal,
 ): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController();
-  const onParentAbort = (): void => controller.abort(parent?.reason);
-  if (parent?.aborted) controller.abort(parent.reason);
-  else parent?.addEventListener('abort', onParentAbort, { once: true });
+  const leaveParent = parent && onAbort(parent, () => controller.abort(parent.reason));
   const cancel = clock.after(milliseconds, () =>
     controller.abort(new DOMException(`no answer within ${milliseconds} ms`, 'TimeoutError')),
   );
@@ -67,7 +68,7 @@ export function withDeadline(
     signal: controller.signal,
     clear: () => {
       cancel();
-      parent?.removeEventListener('abort', onParentAbort);
+      leaveParent?.();
     },
   };
 }

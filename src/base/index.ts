@@ -7,6 +7,7 @@ export * from './json.ts';
 export * from './logger.ts';
 export * from './name-pattern.ts';
 export * from './nearest-name.ts';
+export * from './on-abort.ts';
 export * from './references.ts';
 export * from './service.ts';
 export * from './storable.ts';

@@ -4,8 +4,10 @@ import type { Storage } from '../../platform/storage/index.ts';
 import { limitValues, type LimitValues, type Scope } from '../../protocol/index.ts';
 import type { StoredLimit, StoredLimits } from './stored-limits.ts';
 
-/** How often another process's changes are looked for. */
-const lookMs = 500;
+/** Database channel on which a process tells the others that limits have changed. */
+const limitsChannel = 'agent33_limits';
+/** A notification may get lost. */
+const lookMs = 10_000;
 const none: ReadonlyMap<string, StoredLimit> = new Map();
 
 /**
@@ -20,7 +22,7 @@ export class SqlStoredLimits implements StoredLimits, Service {
   readonly #tenants = new Map<string, Map<string, StoredLimit>>();
   #seen = 0;
   #looking: Promise<void> | undefined;
-  #cancel: (() => void) | undefined;
+  #stopFollowing: (() => Promise<void>) | undefined;
   #isBehind = false;
 
   constructor(deps: { readonly storage: Storage; readonly clock: Clock; readonly logger: Logger }) {
@@ -34,17 +36,26 @@ export class SqlStoredLimits implements StoredLimits, Service {
   }
 
   async start(): Promise<void> {
-    if (this.#cancel !== undefined) return;
-    await this.#look();
     // Nobody else can write to the embedded database.
-    if (this.#storage.kind === 'pglite') this.#cancel = () => {};
-    else this.#cancel = this.#clock.every(lookMs, () => void this.#lookQuietly());
+    if (this.#stopFollowing === undefined && this.#storage.kind === 'postgres') await this.#follow();
+    await this.#look();
   }
 
   async stop(): Promise<void> {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    await this.#stopFollowing?.();
+    this.#stopFollowing = undefined;
     await this.#looking?.catch(() => {});
+  }
+
+  /** Hears of the changes of other processes. */
+  async #follow(): Promise<void> {
+    const look = (): void => void this.#lookQuietly();
+    const subscription = await this.#storage.listen(limitsChannel, look, look);
+    const cancelLooks = this.#clock.every(lookMs, look);
+    this.#stopFollowing = async () => {
+      cancelLooks();
+      await subscription.close();
+    };
   }
 
   of(tenant: string): ReadonlyMap<string, StoredLimit> {
@@ -77,6 +88,7 @@ export class SqlStoredLimits implements StoredLimits, Service {
           conflict.columns(['tenant', 'subject']).doUpdateSet({ revision, ...change }),
         )
         .execute();
+      if (this.#storage.kind === 'postgres') await this.#storage.notify(trx, limitsChannel, '');
     });
     // A look that began before the commit may not have seen it.
     await this.#looking?.catch(() => {});
@@ -92,6 +104,8 @@ export class SqlStoredLimits implements StoredLimits, Service {
 
   async #lookQuietly(): Promise<void> {
     try {
+      // One under way may have begun before the change.
+      await this.#looking?.catch(() => {});
       await this.#look();
       this.#isBehind = false;
     } catch (error) {

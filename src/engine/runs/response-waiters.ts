@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { AppError, type Clock } from '../../base/index.ts';
+import { AppError, onAbort, type Clock } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { AgentResponse, Scope } from '../../protocol/index.ts';
 
@@ -78,16 +78,15 @@ export class ResponseWaiters {
         resolve: (response) => settle(() => resolve(response)),
         look,
       };
-      const onAbort = (): void => settle(() => reject(signal.reason as Error));
       const settle = (finish: () => void): void => {
-        signal.removeEventListener('abort', onAbort);
+        stopListening();
         const waiters = this.#waiters.get(runId);
         waiters?.delete(waiter);
         if (waiters?.size === 0) this.#waiters.delete(runId);
         if (this.#waiters.size === 0) this.#stopPolling();
         finish();
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      const stopListening = onAbort(signal, () => settle(() => reject(signal.reason as Error)));
       const waiters = this.#waiters.get(runId) ?? new Set();
       waiters.add(waiter);
       this.#waiters.set(runId, waiters);

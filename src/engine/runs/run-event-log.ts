@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
-import type { Clock, Logger } from '../../base/index.ts';
+import { onAbort, type Clock, type Logger } from '../../base/index.ts';
 import type { RunEventsTable, Storage } from '../../platform/storage/index.ts';
 import type { RunEvent, StoredRunEvent } from '../../protocol/index.ts';
+import { EventPoll } from './event-poll.ts';
 
 /** Database channel on which a process tells the others that a run has news in the database. */
 export const runsChannel = 'agent33_runs';
 const flushIntervalMs = 200;
 const longestBatch = 500;
 const longestWatcherQueue = 1000;
-const pollIntervalMs = 2000;
 
 type StoredEvents = readonly { readonly at: string; readonly event: RunEvent }[];
 
@@ -61,9 +61,11 @@ export class RunEventLog {
   readonly #live = new Map<string, LiveRun>();
   readonly #watchers = new Map<string, Set<RunWatcher>>();
   readonly #newsListeners = new Set<(runId: string | undefined) => void>();
+  readonly #poll: EventPoll;
 
   constructor(deps: RunEventLogDeps) {
     this.#deps = deps;
+    this.#poll = new EventPoll(deps);
   }
 
   /** Another process has written events of this run, or of any run. */
@@ -141,8 +143,7 @@ export class RunEventLog {
     const behind = !isFresh || this.#live.has(runId);
     const watcher: RunWatcher = { queue: [], behind, wake: () => wake() };
     const leave = this.join(runId, watcher);
-    const onAbort = (): void => watcher.wake();
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stopListening = onAbort(signal, () => watcher.wake());
     let cursor = after;
     try {
       while (!signal.aborted) {
@@ -157,18 +158,17 @@ export class RunEventLog {
         const waiting = new Promise<void>((resolve) => {
           wake = resolve;
         });
-        // Another process may run it, and a notification may get lost: look again now and then.
-        const cancelPoll = this.#live.has(runId)
+        const stopPolling = this.#live.has(runId)
           ? () => {}
-          : this.#deps.clock.after(pollIntervalMs, () => {
+          : this.#poll.follow(runId, cursor, () => {
               watcher.behind = true;
               watcher.wake();
             });
         await waiting;
-        cancelPoll();
+        stopPolling();
       }
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      stopListening();
       leave();
     }
   }

@@ -68,6 +68,7 @@ export class RunSweeper implements Service {
   async sweepDue(): Promise<void> {
     const { storage, clock } = this.#deps;
     const now = new Date(clock.now());
+    if (!(await this.#isAnythingDue(now))) return;
     const due = await sql<{ id: string }>`
       select distinct r.id from run_waits w join runs r on r.id = w.root_run_id
       where w.due_at <= ${now}::timestamptz and r.status = 'waiting' limit ${batchSize}`.execute(storage.db);
@@ -95,6 +96,20 @@ export class RunSweeper implements Service {
       );
       this.#parts.wake();
     }
+  }
+
+  /** One look a second for all of it: mostly there is nothing. */
+  async #isAnythingDue(now: Date): Promise<boolean> {
+    const due = sql`<= ${now}::timestamptz`;
+    const { rows } = await sql<{ due: boolean }>`
+      select exists (select 1 from run_waits w join runs r on r.id = w.root_run_id
+          where w.due_at ${due} and r.status = 'waiting')
+        or exists (select 1 from approvals where status = 'pending' and deadline_at ${due})
+        or exists (select 1 from approvals where status = 'pending' and escalate_at ${due})
+        or exists (select 1 from approvals where status = 'pending' and remind_at ${due})
+        or exists (select 1 from runs where status in ('queued', 'waiting') and ended_at is null and deadline_at ${due})
+        as due`.execute(this.#deps.storage.db);
+    return rows[0]?.due === true;
   }
 
   /** Queues unfinished runs whose job is gone, measures the oldest unanswered request, deletes what is past retention. */

@@ -8,12 +8,13 @@ import { submitBatch } from './submit-batch.ts';
 import { submitRequest, type KnownSnapshots } from './submit-request.ts';
 
 const mostOfGroup = 100;
-const sideBySide = 2;
-/** One request that waits for another process must not hold up the others of its group: it waits alone. */
+/** One request that waits for another process must not hold up the others: those of its group … */
 const lockTimeoutMs = 250;
+/** … and those that come after it. */
+const patienceMs = 50;
 
 /**
- * Accepts requests of many callers. A lone request is a transaction of its own; those that come while two are under way
+ * Accepts requests of many callers. A lone request is a transaction of its own; those that come while one is under way
  * go together in the next one. Each is answered as if it had come alone.
  */
 export class GroupedSubmitter {
@@ -22,7 +23,7 @@ export class GroupedSubmitter {
   readonly #calls = new GroupedCalls<BatchItem, SubmittedRun>({
     call: (items) => this.#submit(items),
     most: mostOfGroup,
-    sideBySide,
+    sideBySide: 1,
   });
 
   constructor(deps: RunEngineDeps, known: KnownSnapshots) {
@@ -51,13 +52,14 @@ export class GroupedSubmitter {
 
   /** One that waits for a lock makes room for the others after a while; it stays under way. */
   async #patiently(alone: Promise<SubmittedRun>): Promise<{ readonly answer: Promise<SubmittedRun> }> {
-    const patience = new AbortController();
-    const { clock } = this.#deps;
-    await Promise.race([
-      alone.then(noted, noted),
-      clock.sleep(lockTimeoutMs, { signal: patience.signal }).catch(noted),
-    ]);
-    patience.abort();
+    await new Promise<void>((resolve) => {
+      const cancel = this.#deps.clock.after(patienceMs, resolve);
+      const settled = (): void => {
+        cancel();
+        resolve();
+      };
+      alone.then(settled, settled);
+    });
     return { answer: alone };
   }
 
@@ -82,5 +84,3 @@ export class GroupedSubmitter {
     return submitted;
   }
 }
-
-function noted(): void {}

@@ -4,6 +4,13 @@ import { isProcessRunning, type Service } from '../../base/index.ts';
 import type { Executor } from '../../platform/storage/index.ts';
 import type { RunEngineDeps } from './engine-deps.ts';
 
+interface RunningRow {
+  readonly id: string;
+  readonly job_id: string | null;
+  readonly cancel_requested_at: Date | null;
+  readonly is_own: boolean;
+}
+
 /**
  * Shows that this worker lives, and gives back what dead ones held. A worker is dead when its heartbeat is older than
  * the lease by the database's own clock; with the embedded database, whose folder is locked, every other one is.
@@ -45,7 +52,6 @@ export class WorkerLease implements Service {
   async start(): Promise<void> {
     if (this.#cancel !== undefined) return;
     const { settings } = this.#deps;
-    await this.#show();
     await this.#forgetDead();
     await this.#releaseStranded();
     this.#cancel = this.#deps.clock.every(settings.leaseMs / 3, () => void this.#beat());
@@ -61,22 +67,12 @@ export class WorkerLease implements Service {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      await this.#show();
       await this.#releaseStranded();
     } catch (error) {
       this.#deps.logger.debug({ error }, 'heartbeat not written');
     } finally {
       this.#busy = false;
     }
-  }
-
-  async #show(): Promise<void> {
-    const { execute, concurrency, roles, version } = this.#deps.settings;
-    await sql`
-      insert into workers (id, host, pid, roles, version, concurrency, started_at, heartbeat_at)
-      values (${this.#workerId}, ${hostname()}, ${process.pid}, ${JSON.stringify(roles)}::jsonb, ${version},
-        ${execute ? concurrency : null}::int, now(), now())
-      on conflict (id) do update set heartbeat_at = excluded.heartbeat_at`.execute(this.#deps.storage.db);
   }
 
   /** Workers of this host whose process is gone need no lease to expire. */
@@ -97,15 +93,18 @@ export class WorkerLease implements Service {
     if (dead.length > 0) await storage.db.deleteFrom('workers').where('id', 'in', dead).execute();
   }
 
+  /** Shows that this worker lives, and gives back the jobs of runs that nobody executes. */
   async #releaseStranded(): Promise<void> {
-    const { storage, queue, logger } = this.#deps;
-    const stranded = await this.#stranded(storage.db);
-    const orphans = await this.#ownOrphans();
+    const { queue, logger } = this.#deps;
+    const { stranded, own } = await this.#beatAndLook();
+    const orphans = this.#ownOrphans(own);
     // The queue finds out by its own leases too, at about the same time: whoever has taken over since is left alone.
-    const confirm = async (trx: Executor): Promise<readonly string[]> => [
-      ...(await this.#stranded(trx)),
-      ...orphans,
-    ];
+    const confirm = async (trx: Executor): Promise<readonly string[]> => {
+      const { rows } = await sql<RunningRow>`select job_id from runs r where ${this.#isStranded}`.execute(
+        trx,
+      );
+      return [...jobsOf(rows), ...orphans];
+    };
     const released = await queue.release('runs', [...stranded, ...orphans], confirm);
     if (released > 0) {
       logger.info({ released }, 'runs of an ended execution go on');
@@ -113,26 +112,38 @@ export class WorkerLease implements Service {
     }
   }
 
-  /** Jobs of runs that dead workers hold. */
-  async #stranded(executor: Executor): Promise<readonly string[]> {
-    const { rows } = await sql<{ job_id: string }>`
-      select r.job_id from runs r
-      where r.status = 'running' and r.parent_run_id is null and r.job_id is not null and r.worker_id <> ${this.#workerId}
-        and not exists (select 1 from workers w where w.id = r.worker_id
-          and w.heartbeat_at > now() - make_interval(secs => ${this.#deps.settings.leaseMs / 1000}::float8))
-      limit 500`.execute(executor);
-    return rows.map((row) => row.job_id);
+  /** The heartbeat, jobs of runs that dead workers hold, and the runs that are this worker's: in one statement. */
+  async #beatAndLook(): Promise<{
+    readonly stranded: readonly string[];
+    readonly own: readonly RunningRow[];
+  }> {
+    const { storage, settings } = this.#deps;
+    const { execute, concurrency, roles, version } = settings;
+    const { rows } = await sql<RunningRow>`
+      with beat as (
+        insert into workers (id, host, pid, roles, version, concurrency, started_at, heartbeat_at)
+        values (${this.#workerId}, ${hostname()}, ${process.pid}, ${JSON.stringify(roles)}::jsonb, ${version},
+          ${execute ? concurrency : null}::int, now(), now())
+        on conflict (id) do update set heartbeat_at = excluded.heartbeat_at
+      )
+      (select id, job_id, cancel_requested_at, true as is_own from runs
+        where status = 'running' and parent_run_id is null and worker_id = ${this.#workerId})
+      union all
+      (select id, job_id, cancel_requested_at, false as is_own from runs r where ${this.#isStranded} limit 500)`.execute(
+      storage.db,
+    );
+    return { stranded: jobsOf(rows.filter((row) => !row.is_own)), own: rows.filter((row) => row.is_own) };
+  }
+
+  /** Of a row `r` of runs: a dead worker holds it. */
+  get #isStranded() {
+    return sql`r.status = 'running' and r.parent_run_id is null and r.job_id is not null and r.worker_id <> ${this.#workerId}
+      and not exists (select 1 from workers w where w.id = r.worker_id
+        and w.heartbeat_at > now() - make_interval(secs => ${this.#deps.settings.leaseMs / 1000}::float8))`;
   }
 
   /** Jobs of runs that are this worker's in the database while nothing here executes them: two looks in a row. */
-  async #ownOrphans(): Promise<readonly string[]> {
-    const mine = await this.#deps.storage.db
-      .selectFrom('runs')
-      .select(['id', 'job_id', 'cancel_requested_at'])
-      .where('status', '=', 'running')
-      .where('parent_run_id', 'is', null)
-      .where('worker_id', '=', this.#workerId)
-      .execute();
+  #ownOrphans(mine: readonly RunningRow[]): readonly string[] {
     const active = new Set(this.#activeRootIds());
     const own = new Set(mine.map((row) => row.id));
     const strange = [...active].filter((runId) => !own.has(runId));
@@ -142,8 +153,12 @@ export class WorkerLease implements Service {
     // A cancel is told by notification; this finds those whose notification got lost.
     for (const row of mine) if (row.cancel_requested_at !== null) this.#onCancelRequested(row.id);
     const idle = mine.filter((row) => !active.has(row.id));
-    const seenTwice = idle.filter((row) => this.#orphans.has(row.id) && row.job_id !== null);
+    const seenTwice = idle.filter((row) => this.#orphans.has(row.id));
     this.#orphans = new Set(idle.map((row) => row.id));
-    return seenTwice.map((row) => row.job_id ?? '');
+    return jobsOf(seenTwice);
   }
+}
+
+function jobsOf(rows: readonly RunningRow[]): readonly string[] {
+  return rows.flatMap(({ job_id: jobId }) => (jobId === null ? [] : [jobId]));
 }

@@ -87,7 +87,16 @@ describe('health aggregator', () => {
   it('measures how late the event loop is', async () => {
     const loop = new EventLoopCheck();
     await loop.start();
-    expect(await loop.check()).toMatchObject({ metrics: { delay_p99_ms: expect.any(Number) } });
+    expect(await loop.check()).toMatchObject({ status: 'ok', metrics: { delay_p99_ms: 0 } });
+    const until = performance.now() + 600;
+    while (performance.now() < until);
+    await expect
+      .poll(() => loop.check())
+      .toMatchObject({
+        status: 'degraded',
+        metrics: { delay_max_ms: expect.closeTo(550, -3) },
+      });
+    expect(await loop.check()).toMatchObject({ status: 'ok' });
     await loop.stop();
   });
 });

@@ -1,11 +1,12 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics } from './process-metrics.ts';
 
 const seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** The process's instruments. Label values are bounded: never a user, session or run id. */
 export function createMetrics(options: { version: string; processMetrics?: boolean } = { version: '0' }) {
   const registry = new Registry();
-  if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry, prefix: 'agent33_' });
+  if (options.processMetrics ?? true) collectProcessMetrics(registry, 'agent33_');
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `agent33_${name}`, help, labelNames: [...labelNames], registers });

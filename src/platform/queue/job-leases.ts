@@ -35,8 +35,9 @@ export class JobLeases {
   }
 
   async start(): Promise<void> {
-    await this.#release(this.#deps.storage.kind === 'pglite' ? 0 : this.#leaseMs);
-    this.#cancel = this.#deps.clock.every(this.#leaseMs / 3, () => {
+    const isAlone = this.#deps.storage.kind === 'pglite';
+    await this.#release(isAlone ? 0 : this.#leaseMs);
+    this.#cancel = this.#deps.clock.every(isAlone ? this.#leaseMs : this.#leaseMs / 3, () => {
       this.#beating ??= this.#beat().finally(() => {
         this.#beating = undefined;
       });

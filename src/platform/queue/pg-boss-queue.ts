@@ -71,6 +71,8 @@ export class PgBossQueue implements Queue {
       useListenNotify: true,
       schedule: false,
       monitorVacuum: false,
+      // No job of ours waits for others.
+      flowIntervalSeconds: day,
       reindex: false,
     });
     boss.on('error', (error) => logger.warn({ error: error.message }, 'pg-boss reports a fault'));

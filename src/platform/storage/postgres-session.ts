@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { AppError, type Clock } from '../../base/index.ts';
 import { toStorageError } from './database-errors.ts';
 import { dropConnection } from './drop-connection.ts';
+import { sendFirst } from './first-statement.ts';
 import type { SqlResult, SqlSession } from './sql-session.ts';
 import { planOutdated, type StatementNames } from './statement-names.ts';
 
@@ -23,6 +24,8 @@ export class PostgresSession implements SqlSession {
   readonly #deps: PostgresSessionDeps;
   #state: 'usable' | 'cancelled' | 'released' = 'usable';
   #inTransaction = false;
+  /** A transaction has been asked for; the server hears of it with the first statement. */
+  #mustBegin = false;
   #broken = false;
   #last: Promise<unknown> | undefined;
 
@@ -45,7 +48,8 @@ export class PostgresSession implements SqlSession {
   }
 
   async begin(statement: string): Promise<void> {
-    await this.#run(statement, []);
+    if (statement === 'begin') this.#mustBegin = true;
+    else await this.#run(statement, []);
     this.#inTransaction = true;
   }
 
@@ -53,8 +57,8 @@ export class PostgresSession implements SqlSession {
     if (this.#state !== 'usable') {
       throw new AppError('storage_unavailable', 'The transaction was given up before its commit.');
     }
-    const { command } = await this.#run('commit', []);
-    this.#inTransaction = false;
+    const { command } = this.#mustBegin ? { command: 'COMMIT' } : await this.#run('commit', []);
+    this.#inTransaction = this.#mustBegin = false;
     // What PostgreSQL answers to a commit of a transaction in which a statement had failed.
     if (command === 'ROLLBACK')
       throw new Error('The transaction was rolled back, because a statement in it had failed.');
@@ -62,6 +66,7 @@ export class PostgresSession implements SqlSession {
 
   async rollback(): Promise<void> {
     this.#inTransaction = false;
+    if (this.#mustBegin) return;
     // A connection that cannot even roll back is dropped at release, which rolls back too.
     await this.#run('rollback', []).catch(() => {
       this.#broken = true;
@@ -127,10 +132,13 @@ export class PostgresSession implements SqlSession {
   }
 
   async #ask(text: string, parameters: readonly unknown[]) {
+    const isFirst = this.#mustBegin;
+    this.#mustBegin = false;
     // Without parameters the simple protocol, which also takes several statements.
-    if (parameters.length === 0) return this.#client.query(text);
+    if (parameters.length === 0) return this.#client.query(isFirst ? `begin; ${text}` : text);
     const name = this.#deps.names.nameOf(text);
     const values = parameters as unknown[];
+    if (isFirst) return sendFirst(this.#client, { text, values, ...(name !== undefined && { name }) });
     if (name === undefined) return this.#client.query(text, values);
     try {
       return await this.#client.query({ name, text, values });

@@ -10,8 +10,9 @@ import { usage } from './0009-usage.ts';
 import { responses } from './0010-responses.ts';
 import { conversation } from './0012-conversation.ts';
 import { ledgerOneEstimate } from './0013-ledger-one-estimate.ts';
-import { previews } from './0016-previews.ts';
 import { files } from './0015-files.ts';
+import { previews } from './0016-previews.ts';
+import { fewerIndexes } from './0017-fewer-indexes.ts';
 
 /** A numbered step of the database's schema: SQL statements that run once, in one transaction. */
 export interface SchemaMigration {
@@ -33,6 +34,7 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0010-responses', statements: responses },
   { name: '0012-conversation', statements: conversation },
   { name: '0013-ledger-one-estimate', statements: ledgerOneEstimate },
-  { name: '0016-previews', statements: previews },
   { name: '0015-files', statements: files },
+  { name: '0016-previews', statements: previews },
+  { name: '0017-fewer-indexes', statements: fewerIndexes },
 ];
