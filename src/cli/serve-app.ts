@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { createColors } from 'picocolors';
 import { isDecorated, say, type CliContext } from './cli-context.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { findPortOwner } from './port-owner.ts';
+import { untilInterrupted } from './until-interrupted.ts';
 
 /** What the banner tells about a server that has just started. */
 export interface StartedApp {
@@ -110,7 +110,7 @@ export async function serveApp(context: CliContext, app: ServedApp): Promise<voi
     throw await explainListenError(error);
   }
   say(context, banner(context, started));
-  if (!context.signal.aborted) await once(context.signal, 'abort');
+  await untilInterrupted(context);
   say(context, 'stopping: what is under way may finish (interrupt again to stop at once)');
   await app.stop();
 }

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { Command } from 'commander';
 import { createColors } from 'picocolors';
 import { isDecorated, say, type CliContext, type GlobalOptions } from '../cli-context.ts';
 import type { CliServices, StartedWorker } from '../cli-services.ts';
 import { openSettings, overridesOf } from '../open-settings.ts';
 import { explainListenError } from '../serve-app.ts';
+import { untilInterrupted } from '../until-interrupted.ts';
 
 interface WorkerOptions extends GlobalOptions {
   readonly queues?: string;
@@ -53,7 +53,7 @@ export function registerWorker(program: Command, context: CliContext, services: 
         throw await explainListenError(error, 'agent33 worker');
       }
       say(context, banner(context, started));
-      if (!context.signal.aborted) await once(context.signal, 'abort');
+      await untilInterrupted(context);
       say(context, 'stopping: runs under way may finish, the rest goes back to the queue');
       await worker.stop();
     });

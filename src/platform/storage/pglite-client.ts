@@ -193,6 +193,8 @@ export class PgliteClient {
       workerData: this.#deps.workerData(),
       // Neither debugger flags nor test loaders of the main thread belong there.
       execArgv: [],
+      // What passes through dies young; more room would only be kept.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
     });
     this.#worker = worker;
     const opened = Promise.withResolvers<void>();

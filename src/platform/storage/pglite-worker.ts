@@ -38,6 +38,9 @@ function toRows(result: Results & { command?: string; rowCount?: number }): Pgli
   };
 }
 
+/** PostgreSQL's own defaults are for a hundred sessions and a machine of its own: 128 MB that are taken at the start. */
+const settings = ['shared_buffers=32MB', 'wal_buffers=1MB', 'max_connections=8'];
+
 interface Opened {
   readonly pglite: PGlite;
   readonly statements: PgliteStatements;
@@ -50,6 +53,7 @@ async function open({ dataDir, template }: PgliteWorkerData): Promise<Opened> {
     ...(dataDir === undefined ? {} : { dataDir }),
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
     extensions: { vector },
+    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ['-c', setting])],
   });
   // Values stay text on this side: text crosses the thread boundary cheaply, and one reader serves both backends.
   for (const type of Object.keys(database.parsers)) database.parsers[type] = (text) => text as unknown;
