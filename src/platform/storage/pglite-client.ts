@@ -9,6 +9,7 @@ import type {
   PgliteRows,
   PgliteWorkerData,
 } from './pglite-messages.ts';
+import { spareMemory } from './spare-memory.ts';
 import type { SqlResult } from './sql-session.ts';
 
 export interface PgliteClientDeps {
@@ -187,6 +188,7 @@ export class PgliteClient {
   }
 
   #spawn(): Promise<void> {
+    spareMemory();
     // Sources run as they are in development; the package holds compiled files.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./pglite-worker.${extension}`, import.meta.url), {
