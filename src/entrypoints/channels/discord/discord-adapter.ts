@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { AppError, isJsonObject, tryParseJson, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
+import { AdapterLife } from '../adapter-life.ts';
 import type {
   Acceptance,
   AnswerPreviews,
@@ -72,9 +73,9 @@ class DiscordAdapter implements ChannelAdapter {
   readonly #threads: ThreadDirectory;
   readonly #buffer = new MessageBuffer();
   #botId: string;
-  #egress: EgressClient | undefined;
-  #fileEgress: EgressClient | undefined;
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #life: AdapterLife;
+  readonly #connections: () => EgressClient;
+  readonly #fileConnections: () => EgressClient;
 
   constructor(context: ChannelAdapterContext) {
     const definition = definitionOf(context.definition, 'discord');
@@ -86,6 +87,17 @@ class DiscordAdapter implements ChannelAdapter {
       );
     }
     this.#context = context;
+    this.#life = new AdapterLife(context, (signal) => this.#run(signal));
+    const addresses = spec.gatewayUrl === undefined ? [spec.apiBase] : [spec.apiBase, spec.gatewayUrl];
+    this.#connections = this.#life.egress({
+      hosts: [...addresses.map((address) => new URL(address).hostname), '*.discord.gg'],
+      maxBodyBytes: maxAnswerBytes,
+    });
+    // Files have hosts of their own, which the token is never sent to.
+    this.#fileConnections = this.#life.egress({
+      hosts: fileHosts(spec.apiBase),
+      maxBodyBytes: this.capabilities.files.mostBytesIn,
+    });
     this.#definition = definition;
     this.accountId = spec.applicationId;
     this.#botId = spec.applicationId;
@@ -93,7 +105,7 @@ class DiscordAdapter implements ChannelAdapter {
     this.#publicKey = spec.publicKey === undefined ? undefined : readPublicKey(spec.publicKey);
     this.#ownCommands = ownCommandNames(context.commands);
     this.#api = createDiscordApi({
-      egress: () => this.#connections(),
+      egress: this.#connections,
       apiBase: spec.apiBase,
       token: this.#token,
       limits: new RateLimits(context.clock),
@@ -105,48 +117,12 @@ class DiscordAdapter implements ChannelAdapter {
   }
 
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      const controller = new AbortController();
-      this.#context.onStatus('connecting');
-      this.#running = { controller, done: this.#run(controller.signal) };
-    }
+    this.#life.start();
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (running !== undefined) {
-      running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
-      await running.done;
-      this.#running = undefined;
-      this.#context.onStatus('stopped');
-    }
-    // Also of a channel that was never started: it may have sent.
-    const clients = [this.#egress, this.#fileEgress];
-    this.#egress = undefined;
-    this.#fileEgress = undefined;
-    for (const client of clients) await client?.close();
-  }
-
-  #connections(): EgressClient {
-    const { apiBase, gatewayUrl } = this.#definition.spec;
-    const named = [apiBase, ...(gatewayUrl === undefined ? [] : [gatewayUrl])];
-    this.#egress ??= this.#context.createEgress({
-      allowPrivate: this.#context.allowPrivate,
-      hosts: [...named.map((address) => new URL(address).hostname), '*.discord.gg'],
-      maxBodyBytes: maxAnswerBytes,
-    });
-    return this.#egress;
-  }
-
-  /** Files have hosts of their own, which the token is never sent to. */
-  #fileConnections(): EgressClient {
-    this.#fileEgress ??= this.#context.createEgress({
-      allowPrivate: this.#context.allowPrivate,
-      hosts: fileHosts(this.#definition.spec.apiBase),
-      maxBodyBytes: this.capabilities.files.mostBytesIn,
-    });
-    return this.#fileEgress;
+  stop(): Promise<void> {
+    return this.#life.stop();
   }
 
   verify(raw: RawWebhook): boolean {
@@ -174,7 +150,7 @@ class DiscordAdapter implements ChannelAdapter {
   }
 
   async enqueueWebhookUpdate(update: unknown): Promise<Acceptance> {
-    if (this.#running === undefined) throw new AppError('not_ready', 'the channel is not running');
+    if (this.#life.signal === undefined) throw new AppError('not_ready', 'the channel is not running');
     const acceptance = await this.#accept(update);
     if (!isInteraction(update)) return acceptance;
     const { ephemeral } = this.#definition.spec;
@@ -253,7 +229,7 @@ class DiscordAdapter implements ChannelAdapter {
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
     await sendText(this, address, text, {
       clock: this.#context.clock,
-      stopping: this.#running?.controller.signal,
+      stopping: this.#life.signal,
     });
   }
 

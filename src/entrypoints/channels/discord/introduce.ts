@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AppError, type Clock, type Logger } from '../../../base/index.ts';
 import type { ChannelDefinitionOf } from '../../../protocol/index.ts';
-import { backOffMs } from '../back-off.ts';
 import type { ChannelStatus } from '../channel-adapter.ts';
+import { connectPatiently } from '../connect-patiently.ts';
 import type { DiscordApi } from './discord-api.ts';
 import { DiscordApiError } from './discord-api-error.ts';
 import { lenient, snowflake } from './snowflake.ts';
@@ -30,18 +30,11 @@ export interface IntroduceDeps {
  * Throws what no repetition heals: a refused token, `invalid_definition` for ids or keys that do not belong together.
  */
 export async function introduce(deps: IntroduceDeps, signal: AbortSignal): Promise<string> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await compare(deps, signal);
-    } catch (error) {
-      if (signal.aborted || !(error instanceof DiscordApiError) || [401, 403].includes(error.errorStatus))
-        throw error;
-      deps.onStatus('connecting', error.message);
-      deps.logger.warn({ reason: error.message, attempt }, 'connecting failed and will be tried again');
-      const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
-      await deps.clock.sleep(wait, { signal });
-    }
-  }
+  return connectPatiently(deps, signal, {
+    connect: () => compare(deps, signal),
+    passing: (error) =>
+      error instanceof DiscordApiError && ![401, 403].includes(error.errorStatus) ? error : undefined,
+  });
 }
 
 async function compare({ api, logger, spec }: IntroduceDeps, signal: AbortSignal): Promise<string> {

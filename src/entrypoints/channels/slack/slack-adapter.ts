@@ -1,7 +1,8 @@
 import { AppError, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
-import { backOffMs } from '../back-off.ts';
+import { AdapterLife } from '../adapter-life.ts';
+import { connectPatiently } from '../connect-patiently.ts';
 import type {
   Acceptance,
   AnswerPreviews,
@@ -59,18 +60,25 @@ class SlackAdapter implements ChannelAdapter {
   readonly #api: SlackApi;
   readonly #showStatus: (address: ReplyAddress, signal: AbortSignal) => Promise<void>;
   readonly #buffer = new MessageBuffer();
-  #egress: EgressClient | undefined;
   readonly previews: AnswerPreviews;
   #bot:
     | { readonly userId: string; readonly botId: string | undefined; readonly teamId: string | undefined }
     | undefined;
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #life: AdapterLife;
+  readonly #connections: () => EgressClient;
   #refused = false;
 
   constructor(context: ChannelAdapterContext) {
     const definition = definitionOf(context.definition, 'slack');
     checkSlackDefinition(definition);
     this.#context = context;
+    this.#life = new AdapterLife(context, (signal) => this.#run(signal));
+    const { hostname } = new URL(definition.spec.apiBase);
+    this.#connections = this.#life.egress({
+      // Sessions of Socket Mode live on hosts of their own.
+      hosts: /[a-z]/i.test(hostname) ? [hostname, `*.${hostname}`] : [hostname],
+      maxBodyBytes: maxAnswerBytes,
+    });
     this.#definition = definition;
     this.accountId = accountOf(definition);
     this.#api = this.#apiWith(definition.spec.botToken);
@@ -79,27 +87,12 @@ class SlackAdapter implements ChannelAdapter {
   }
 
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      const controller = new AbortController();
-      this.#refused = false;
-      this.#context.onStatus('connecting');
-      this.#running = { controller, done: this.#run(controller.signal) };
-    }
+    if (this.#life.start()) this.#refused = false;
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (running !== undefined) {
-      running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
-      await running.done;
-      this.#running = undefined;
-      this.#context.onStatus('stopped');
-    }
-    // Also of a channel that was never started: it may have sent.
-    const egress = this.#egress;
-    this.#egress = undefined;
-    await egress?.close();
+  stop(): Promise<void> {
+    return this.#life.stop();
   }
 
   verify(raw: RawWebhook): boolean {
@@ -127,7 +120,7 @@ class SlackAdapter implements ChannelAdapter {
   }
 
   enqueueWebhookUpdate(update: unknown): Promise<Acceptance> {
-    if (this.#running === undefined) {
+    if (this.#life.signal === undefined) {
       return Promise.reject(new AppError('not_ready', 'the channel is not connected to Slack'));
     }
     return this.#accept(update);
@@ -169,12 +162,12 @@ class SlackAdapter implements ChannelAdapter {
 
   openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
     const { botToken: token } = this.#definition.spec;
-    const parts = { api: this.#api, egress: () => this.#connections(), token };
+    const parts = { api: this.#api, egress: this.#connections, token };
     return openSlackAttachment(parts, attachment, options.signal);
   }
 
   sendFile(address: ReplyAddress, file: OutgoingFile, options: { signal: AbortSignal }): Promise<string> {
-    const parts = { api: this.#api, egress: () => this.#connections() };
+    const parts = { api: this.#api, egress: this.#connections };
     return sendSlackFile(parts, address, file, options.signal);
   }
 
@@ -187,7 +180,7 @@ class SlackAdapter implements ChannelAdapter {
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
     await sendText(this, address, text, {
       clock: this.#context.clock,
-      stopping: this.#running?.controller.signal,
+      stopping: this.#life.signal,
     });
   }
 
@@ -197,21 +190,10 @@ class SlackAdapter implements ChannelAdapter {
 
   #apiWith(token: string): SlackApi {
     return createSlackApi({
-      egress: () => this.#connections(),
+      egress: this.#connections,
       apiBase: this.#definition.spec.apiBase,
       token,
     });
-  }
-
-  #connections(): EgressClient {
-    const { hostname } = new URL(this.#definition.spec.apiBase);
-    this.#egress ??= this.#context.createEgress({
-      allowPrivate: this.#context.allowPrivate,
-      // Sessions of Socket Mode live on hosts of their own.
-      hosts: /[a-z]/i.test(hostname) ? [hostname, `*.${hostname}`] : [hostname],
-      maxBodyBytes: maxAnswerBytes,
-    });
-    return this.#egress;
   }
 
   async #accept(update: unknown): Promise<Acceptance> {
@@ -229,7 +211,10 @@ class SlackAdapter implements ChannelAdapter {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#connect(signal);
+      await connectPatiently(this.#context, signal, {
+        connect: () => this.#introduce(signal),
+        passing: (error) => (error instanceof SlackApiError && !isFatal(error) ? error : undefined),
+      });
       const { mode, appToken = '' } = this.#definition.spec;
       if (mode === 'events') {
         this.#context.onStatus('up');
@@ -252,26 +237,14 @@ class SlackAdapter implements ChannelAdapter {
     }
   }
 
-  /** Repeats until Slack has said who the bot is; throws what no repetition heals. */
-  async #connect(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const me: JsonObject = await this.#api('auth.test', {}, { signal, timeoutMs: callTimeoutMs });
-        const { user_id: userId, bot_id: botId, team_id: teamId } = me;
-        this.#bot = {
-          userId: typeof userId === 'string' ? userId : '',
-          botId: typeof botId === 'string' ? botId : undefined,
-          teamId: typeof teamId === 'string' ? teamId : undefined,
-        };
-        return;
-      } catch (error) {
-        if (signal.aborted || isFatal(error) || !(error instanceof SlackApiError)) throw error;
-        this.#context.onStatus('connecting', error.message);
-        this.#context.logger.warn({ reason: error.message, attempt }, 'connecting will be tried again');
-        const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
-        await this.#context.clock.sleep(wait, { signal });
-      }
-    }
+  async #introduce(signal: AbortSignal): Promise<void> {
+    const me: JsonObject = await this.#api('auth.test', {}, { signal, timeoutMs: callTimeoutMs });
+    const { user_id: userId, bot_id: botId, team_id: teamId } = me;
+    this.#bot = {
+      userId: typeof userId === 'string' ? userId : '',
+      botId: typeof botId === 'string' ? botId : undefined,
+      teamId: typeof teamId === 'string' ? teamId : undefined,
+    };
   }
 
   #goDown(reason: string): void {

@@ -1,7 +1,8 @@
 import { AppError, isJsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
-import { backOffMs } from '../back-off.ts';
+import { AdapterLife } from '../adapter-life.ts';
+import { connectPatiently } from '../connect-patiently.ts';
 import type {
   Acceptance,
   AnswerPreviews,
@@ -64,10 +65,10 @@ class TelegramAdapter implements ChannelAdapter {
   readonly #rich: RichMessages;
   readonly #sender: ChunkSender;
   readonly previews: AnswerPreviews;
-  #egress: EgressClient | undefined;
   readonly #buffer = new MessageBuffer();
   #bot: BotIdentity | undefined;
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #life: AdapterLife;
+  readonly #connections: () => EgressClient;
 
   constructor(context: ChannelAdapterContext) {
     const definition = definitionOf(context.definition, 'telegram');
@@ -86,11 +87,16 @@ class TelegramAdapter implements ChannelAdapter {
       );
     }
     this.#context = context;
+    this.#life = new AdapterLife(context, (signal) => this.#run(signal));
+    this.#connections = this.#life.egress({
+      hosts: [new URL(definition.spec.apiBase).hostname],
+      maxBodyBytes: maxAnswerBytes,
+    });
     this.#definition = definition;
     this.accountId = account;
     this.#api = followMigrations(
       createTelegramApi({
-        egress: () => this.#connections(),
+        egress: this.#connections,
         apiBase: spec.apiBase,
         token: spec.token,
       }),
@@ -101,35 +107,12 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      const controller = new AbortController();
-      this.#context.onStatus('connecting');
-      this.#running = { controller, done: this.#run(controller.signal) };
-    }
+    this.#life.start();
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    const running = this.#running;
-    if (running !== undefined) {
-      running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
-      await running.done;
-      this.#running = undefined;
-      this.#context.onStatus('stopped');
-    }
-    // Also of a channel that was never started: it may have sent.
-    const egress = this.#egress;
-    this.#egress = undefined;
-    await egress?.close();
-  }
-
-  #connections(): EgressClient {
-    this.#egress ??= this.#context.createEgress({
-      allowPrivate: this.#context.allowPrivate,
-      hosts: [new URL(this.#definition.spec.apiBase).hostname],
-      maxBodyBytes: maxAnswerBytes,
-    });
-    return this.#egress;
+  stop(): Promise<void> {
+    return this.#life.stop();
   }
 
   verify(raw: RawWebhook): boolean {
@@ -143,7 +126,7 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   enqueueWebhookUpdate(update: unknown): Promise<Acceptance> {
-    if (this.#running === undefined || this.#bot === undefined) {
+    if (this.#life.signal === undefined || this.#bot === undefined) {
       return Promise.reject(new AppError('not_ready', 'the channel is not connected to Telegram yet'));
     }
     return this.#accept(update);
@@ -181,7 +164,7 @@ class TelegramAdapter implements ChannelAdapter {
 
   openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
     const { apiBase, token } = this.#definition.spec;
-    const parts = { api: this.#api, egress: () => this.#connections(), apiBase, token };
+    const parts = { api: this.#api, egress: this.#connections, apiBase, token };
     return openTelegramAttachment(parts, attachment, options.signal);
   }
 
@@ -198,7 +181,7 @@ class TelegramAdapter implements ChannelAdapter {
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
     await sendText(this, address, text, {
       clock: this.#context.clock,
-      stopping: this.#running?.controller.signal,
+      stopping: this.#life.signal,
     });
   }
 
@@ -226,7 +209,7 @@ class TelegramAdapter implements ChannelAdapter {
 
   /** Without it the button shows for a while that it is waiting. */
   async #confirmPress(pressId: string): Promise<void> {
-    const signal = this.#running?.controller.signal ?? AbortSignal.abort();
+    const signal = this.#life.signal ?? AbortSignal.abort();
     const options = { signal, timeoutMs: callTimeoutMs };
     await this.#api('answerCallbackQuery', { callback_query_id: pressId }, options).catch(
       (error: unknown) => {
@@ -237,7 +220,10 @@ class TelegramAdapter implements ChannelAdapter {
 
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#connect(signal);
+      await connectPatiently(this.#context, signal, {
+        connect: () => this.#introduce(signal),
+        passing: (error) => (error instanceof TelegramApiError && !isFatal(error) ? error : undefined),
+      });
       if (this.#definition.spec.mode === 'webhook') {
         this.#context.onStatus('up');
         return;
@@ -261,25 +247,6 @@ class TelegramAdapter implements ChannelAdapter {
       const reason = describeFatal(error);
       this.#context.logger.error({ reason }, 'channel is down');
       this.#context.onStatus('down', reason);
-    }
-  }
-
-  /** Repeats until Telegram has answered; throws what no repetition heals. */
-  async #connect(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await this.#introduce(signal);
-        return;
-      } catch (error) {
-        if (signal.aborted || isFatal(error) || !(error instanceof TelegramApiError)) throw error;
-        this.#context.onStatus('connecting', error.message);
-        this.#context.logger.warn(
-          { reason: error.message, attempt },
-          'connecting failed and will be tried again',
-        );
-        const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
-        await this.#context.clock.sleep(wait, { signal });
-      }
     }
   }
 

@@ -1,7 +1,8 @@
 import { AppError } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
-import { backOffMs } from '../back-off.ts';
+import { AdapterLife } from '../adapter-life.ts';
+import { connectPatiently } from '../connect-patiently.ts';
 import type {
   Acceptance,
   ChannelAdapter,
@@ -61,8 +62,8 @@ class WhatsAppAdapter implements ChannelAdapter {
   readonly #receipts: ReceiptDesk;
   readonly #inbound: InboundCalls;
   readonly #buffer = new MessageBuffer();
-  #egress: EgressClient | undefined;
-  #running: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #life: AdapterLife;
+  readonly #connections: () => EgressClient;
   #stopTimers: (() => void) | undefined;
   #refused = false;
 
@@ -70,9 +71,14 @@ class WhatsAppAdapter implements ChannelAdapter {
     const definition = definitionOf(context.definition, 'whatsapp');
     const { apiBase, graphVersion: version, accessToken: token, phoneNumberId, template } = definition.spec;
     this.#context = context;
+    this.#life = new AdapterLife(context, (signal) => this.#run(signal));
+    this.#connections = this.#life.egress({
+      hosts: [new URL(definition.spec.apiBase).hostname, ...mediaHosts],
+      maxBodyBytes: maxAnswerBytes,
+    });
     this.#definition = definition;
     this.accountId = phoneNumberId;
-    this.#api = createWhatsAppApi({ egress: () => this.#connections(), apiBase, version, token });
+    this.#api = createWhatsAppApi({ egress: this.#connections, apiBase, version, token });
     this.#sending = { api: this.#api, phoneNumberId, template, piecesSent: new Map() };
     this.#receipts = new ReceiptDesk(context, {
       accountId: phoneNumberId,
@@ -86,34 +92,21 @@ class WhatsAppAdapter implements ChannelAdapter {
   }
 
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      const controller = new AbortController();
+    if (this.#life.start()) {
       this.#refused = false;
-      this.#context.onStatus('connecting');
       this.#warnOfVersion();
       this.#stopTimers = this.#context.clock.every(dayMs, () => {
         this.#warnOfVersion();
         this.#receipts.forgetOld();
       });
-      this.#running = { controller, done: this.#run(controller.signal) };
     }
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    const running = this.#running;
+  stop(): Promise<void> {
     this.#stopTimers?.();
     this.#stopTimers = undefined;
-    if (running !== undefined) {
-      running.controller.abort(new AppError('not_ready', 'the channel is stopping'));
-      await running.done;
-      this.#running = undefined;
-      this.#context.onStatus('stopped');
-    }
-    // Also of a channel that was never started: it may have sent.
-    const egress = this.#egress;
-    this.#egress = undefined;
-    await egress?.close();
+    return this.#life.stop();
   }
 
   verify(raw: RawWebhook): boolean {
@@ -130,7 +123,7 @@ class WhatsAppAdapter implements ChannelAdapter {
 
   /** Takes in everything that a call carries; durable when it resolves. */
   enqueueWebhookUpdate(update: unknown): Promise<Acceptance> {
-    if (this.#running === undefined)
+    if (this.#life.signal === undefined)
       return Promise.reject(new AppError('not_ready', 'the channel is not connected to WhatsApp'));
     // An answer could not be sent: a new token restarts the channel.
     if (this.#refused)
@@ -171,7 +164,7 @@ class WhatsAppAdapter implements ChannelAdapter {
 
   openAttachment(attachment: Attachment, options: { signal: AbortSignal }): Promise<OpenedAttachment> {
     const { accessToken: token } = this.#definition.spec;
-    const parts = { api: this.#api, egress: () => this.#connections(), token };
+    const parts = { api: this.#api, egress: this.#connections, token };
     return openWhatsAppAttachment(parts, attachment, options.signal);
   }
 
@@ -192,7 +185,7 @@ class WhatsAppAdapter implements ChannelAdapter {
     const address = { channel, platform: this.platform, accountId: this.accountId, chatId: channelId };
     await sendText(this, address, text, {
       clock: this.#context.clock,
-      stopping: this.#running?.controller.signal,
+      stopping: this.#life.signal,
     });
   }
 
@@ -222,18 +215,12 @@ class WhatsAppAdapter implements ChannelAdapter {
     };
   }
 
-  #connections(): EgressClient {
-    this.#egress ??= this.#context.createEgress({
-      allowPrivate: this.#context.allowPrivate,
-      hosts: [new URL(this.#definition.spec.apiBase).hostname, ...mediaHosts],
-      maxBodyBytes: maxAnswerBytes,
-    });
-    return this.#egress;
-  }
-
   async #run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#connect(signal);
+      await connectPatiently(this.#context, signal, {
+        connect: () => this.#introduce(signal),
+        passing: (error) => (error instanceof WhatsAppApiError && !isFatal(error) ? error : undefined),
+      });
       this.#context.onStatus('up');
     } catch (error) {
       if (signal.aborted) return;
@@ -241,26 +228,15 @@ class WhatsAppAdapter implements ChannelAdapter {
     }
   }
 
-  /** Asks for the phone number until Meta has answered; throws what no repetition heals. */
-  async #connect(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await this.#api({
-          method: 'GET',
-          path: `${this.accountId}?fields=display_phone_number,verified_name`,
-          action: 'the question for the phone number',
-          signal,
-          timeoutMs: callTimeoutMs,
-        });
-        return;
-      } catch (error) {
-        if (signal.aborted || isFatal(error) || !(error instanceof WhatsAppApiError)) throw error;
-        this.#context.onStatus('connecting', error.message);
-        this.#context.logger.warn({ reason: error.message, attempt }, 'connecting will be tried again');
-        const wait = error.retryAfterMs ?? backOffMs(attempt, { baseMs: 1000, maxMs: 60_000 });
-        await this.#context.clock.sleep(wait, { signal });
-      }
-    }
+  /** Asks for the phone number: the token must see it. */
+  async #introduce(signal: AbortSignal): Promise<void> {
+    await this.#api({
+      method: 'GET',
+      path: `${this.accountId}?fields=display_phone_number,verified_name`,
+      action: 'the question for the phone number',
+      signal,
+      timeoutMs: callTimeoutMs,
+    });
   }
 
   #warnOfVersion(): void {
