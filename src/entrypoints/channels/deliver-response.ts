@@ -7,7 +7,7 @@ import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
 import { chunkKey } from './chunk-key.ts';
 import { deliverFile, outgoingFiles } from './deliver-files.ts';
-import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
+import type { Delivery, DeliveryOutcome, DeliveryPause, DeliveryStore } from './delivery-store.ts';
 import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
 import type { ReplyPreviews } from './previews/reply-previews.ts';
@@ -25,8 +25,12 @@ export interface DeliverySettings {
   /** First wait after a failed send; doubles up to `maxBackOffMs`. */
   readonly backOffMs: number;
   readonly maxBackOffMs: number;
-  /** Deliveries side by side. Most of their time is waiting. */
+  /** A delivery whose next try is further away leaves its slot until then. */
+  readonly longestHoldMs: number;
+  /** Deliveries side by side in this process. */
   readonly concurrency: number;
+  /** Of these, over all processes, to one account of a platform or one host. */
+  readonly perReceiver: number;
 }
 
 export const defaultDeliverySettings: DeliverySettings = {
@@ -35,12 +39,14 @@ export const defaultDeliverySettings: DeliverySettings = {
   onAmbiguous: 'retry',
   backOffMs: 1000,
   maxBackOffMs: 120_000,
+  longestHoldMs: 2000,
   concurrency: 100,
+  perReceiver: 30,
 };
 
 /** What sending one response stands on. */
 export interface DeliverResponseDeps {
-  readonly store: DeliveryStore;
+  readonly store: Pick<DeliveryStore, 'advance' | 'noteFailure'>;
   readonly files: FileStore;
   readonly pacer: AccountPacer;
   readonly clock: Clock;
@@ -58,14 +64,15 @@ export interface DeliverySignals {
 
 /**
  * Sends a response chunk by chunk and then its files, from its cursor on. What the platform accepted is noted before the
- * next one is sent. Returns how it ended; throws only when the process stops, the database fails or another process delivers.
+ * next one is sent. Returns how it ended, or until when it has to wait; throws only when the process stops, the database
+ * fails or another process delivers.
  */
 export async function deliverResponse(
   deps: DeliverResponseDeps,
   adapterOf: (channel: string) => ChannelAdapter | undefined,
   delivery: Delivery,
   signals: DeliverySignals,
-): Promise<DeliveryEnd> {
+): Promise<DeliveryOutcome> {
   const state = { attempts: delivery.attempts };
   let chunks: readonly Chunk[] | undefined;
   for (let cursor = delivery.cursor; ; cursor += 1) {
@@ -77,6 +84,8 @@ export async function deliverResponse(
       const file = outgoingFiles(delivery)[cursor - chunks.length];
       if (chunk === undefined && file === undefined) return { done: true };
       signals.waiting.throwIfAborted();
+      const pause = pauseOf(deps, delivery);
+      if (pause !== undefined) return pause;
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
       const key = chunkKey(delivery.outboxId, cursor);
       const options = { signal: signals.sending, key };
@@ -95,14 +104,24 @@ export async function deliverResponse(
 
 type ChunkOutcome = { readonly done: true } | { readonly id: string };
 
+/** Until the account may send again, where that is more than a moment away. */
+function pauseOf(
+  { pacer, clock, settings }: DeliverResponseDeps,
+  delivery: Delivery,
+): DeliveryPause | undefined {
+  const left = pacer.pauseLeft(accountOf(delivery));
+  if (left <= settings.longestHoldMs) return undefined;
+  return { status: 'paused', untilMs: clock.now() + left, isFailure: false };
+}
+
 /** Repeats a send until it succeeded or there is no point in it any more. */
 async function untilSettled(
   deps: DeliverResponseDeps,
   delivery: Delivery,
   state: { attempts: number },
   signals: DeliverySignals,
-  send: () => Promise<ChunkOutcome>,
-): Promise<ChunkOutcome | DeliveryEnd> {
+  send: () => Promise<ChunkOutcome | DeliveryPause>,
+): Promise<ChunkOutcome | DeliveryOutcome> {
   const { pacer, clock, settings, store } = deps;
   for (;;) {
     if (clock.now() - delivery.createdAtMs > settings.maxAgeMs) {
@@ -117,18 +136,19 @@ async function untilSettled(
       if (error.verdict === 'ambiguous' && settings.onAmbiguous === 'hold') {
         return { status: 'unknown', error: error.message };
       }
-      const { retryAfterMs } = error;
-      if (retryAfterMs === undefined) {
-        state.attempts += 1;
-        await store.noteFailure(delivery.outboxId, error.message);
-        if (state.attempts >= settings.maxAttempts) {
-          return { status: 'failed', error: `given up after ${state.attempts} attempts: ${error.message}` };
-        }
-      }
+      const { retryAfterMs, message } = error;
+      const isFailure = retryAfterMs === undefined;
+      if (isFailure) state.attempts += 1;
+      const isLast = isFailure && state.attempts >= settings.maxAttempts;
       const backOff = { baseMs: settings.backOffMs, maxMs: settings.maxBackOffMs };
       const wait = retryAfterMs ?? backOffMs(state.attempts, backOff);
       if (error.pauses === 'account') pacer.pause(accountOf(delivery), wait);
-      else await clock.sleep(wait, { signal: signals.waiting });
+      // Counted together with the wait that it causes.
+      if (!isLast && wait > settings.longestHoldMs)
+        return { status: 'paused', untilMs: clock.now() + wait, isFailure, reason: message };
+      if (isFailure) await store.noteFailure(delivery.outboxId, message);
+      if (isLast) return { status: 'failed', error: `given up after ${state.attempts} attempts: ${message}` };
+      if (error.pauses !== 'account') await clock.sleep(wait, { signal: signals.waiting });
     }
   }
 }

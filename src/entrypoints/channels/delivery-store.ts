@@ -31,6 +31,18 @@ export interface DeliveryEnd {
   readonly error?: string;
 }
 
+/** A delivery that is not over: it is taken up again at that time. */
+export interface DeliveryPause {
+  readonly status: 'paused';
+  readonly untilMs: number;
+  /** Counts as a failed send. */
+  readonly isFailure: boolean;
+  readonly reason?: string;
+}
+
+/** What became of a delivery that was taken up. */
+export type DeliveryOutcome = DeliveryEnd | DeliveryPause;
+
 interface OutboxRow {
   id: string;
   tenant: string;
@@ -48,6 +60,10 @@ function outgoingOf({ response, notice }: OutboxRow): Outgoing | undefined {
   if (isJsonObject(response)) return { kind: 'response', response: response as unknown as AgentResponse };
   if (isJsonObject(notice)) return { kind: 'notice', notice: notice as unknown as ApprovalNotice };
   return undefined;
+}
+
+function deliveredElsewhere(outboxId: string): AppError {
+  return new AppError('conflict', `response "${outboxId}" is being delivered by another process`);
 }
 
 /** Deliveries in the database: the outbox and how far each of its rows got. */
@@ -92,15 +108,26 @@ export class DeliveryStore {
       where id = ${outboxId} and cursor = ${cursor}::int and status = 'sending'`.execute(
       this.#deps.storage.db,
     );
-    if (result.numAffectedRows !== 1n) {
-      throw new AppError('conflict', `response "${outboxId}" is being delivered by another process`);
-    }
+    if (result.numAffectedRows !== 1n) throw deliveredElsewhere(outboxId);
   }
 
   async noteFailure(outboxId: string, error: string): Promise<void> {
     await sql`
       update outbox set attempts = attempts + 1, last_error = ${error.slice(0, 1000)}
       where id = ${outboxId}`.execute(this.#deps.storage.db);
+  }
+
+  /** Gives a delivery back until then, with its failure, in one transaction. Its conversation waits for it. */
+  async postpone(job: QueueJob, { outboxId }: Delivery, pause: DeliveryPause): Promise<void> {
+    const { storage, queue } = this.#deps;
+    const { untilMs, isFailure, reason } = pause;
+    await storage.transaction(async (trx) => {
+      await sql`
+        update outbox set status = 'queued', attempts = attempts + ${isFailure ? 1 : 0}::int,
+          last_error = coalesce(${reason?.slice(0, 1000) ?? null}::text, last_error)
+        where id = ${outboxId} and status = 'sending'`.execute(trx);
+      if (!(await queue.postpone(job, new Date(untilMs), trx))) throw deliveredElsewhere(outboxId);
+    });
   }
 
   /** Ends a delivery and its job in one transaction; what did not arrive goes to the dead-letter desk. */
@@ -130,12 +157,7 @@ export class DeliveryStore {
           })
           .execute();
       }
-      if (!(await queue.complete(job, trx))) {
-        throw new AppError(
-          'conflict',
-          `response "${delivery.outboxId}" is being delivered by another process`,
-        );
-      }
+      if (!(await queue.complete(job, trx))) throw deliveredElsewhere(delivery.outboxId);
     });
   }
 }
