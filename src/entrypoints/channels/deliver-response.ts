@@ -3,7 +3,6 @@ import type { FileStore } from '../../capabilities/files/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { ReplyAddress } from '../../protocol/index.ts';
 import type { AccountPacer } from './account-pacer.ts';
-import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
 import { chunkKey } from './chunk-key.ts';
 import { deliverFile, outgoingFiles } from './deliver-files.ts';
@@ -12,19 +11,11 @@ import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
 import type { ReplyPreviews } from './previews/reply-previews.ts';
 import { sendInPlace } from './previews/send-in-place.ts';
+import { maxAgeOf, nextTry, type RetrySettings } from './retry-rule.ts';
 import { SendError } from './send-error.ts';
 
 /** How hard delivery tries. */
-export interface DeliverySettings {
-  /** Failed sends of one response before it goes to the dead-letter desk; waits that the platform asks for do not count. */
-  readonly maxAttempts: number;
-  /** A response older than this is no longer sent. */
-  readonly maxAgeMs: number;
-  /** When the platform's answer was lost: send again, possibly twice, or leave it to an operator. */
-  readonly onAmbiguous: 'retry' | 'hold';
-  /** First wait after a failed send; doubles up to `maxBackOffMs`. */
-  readonly backOffMs: number;
-  readonly maxBackOffMs: number;
+export interface DeliverySettings extends RetrySettings {
   /** A delivery whose next try is further away leaves its slot until then. */
   readonly longestHoldMs: number;
   /** Deliveries side by side in this process. */
@@ -34,11 +25,13 @@ export interface DeliverySettings {
 }
 
 export const defaultDeliverySettings: DeliverySettings = {
-  maxAttempts: 12,
+  // With the waits below some five hours: platforms have outages of hours, and people read the answer afterwards.
+  maxAttempts: 36,
+  maxRepeats: 12,
   maxAgeMs: 24 * 3_600_000,
   onAmbiguous: 'retry',
   backOffMs: 1000,
-  maxBackOffMs: 120_000,
+  maxBackOffMs: 15 * 60_000,
   longestHoldMs: 2000,
   concurrency: 100,
   perReceiver: 30,
@@ -76,7 +69,7 @@ export async function deliverResponse(
   const state = { attempts: delivery.attempts };
   let chunks: readonly Chunk[] | undefined;
   for (let cursor = delivery.cursor; ; cursor += 1) {
-    const sent = await untilSettled(deps, delivery, state, signals, async () => {
+    const sent = await untilSettled({ ...deps, adapterOf }, delivery, state, signals, async () => {
       const adapter = adapterFor(adapterOf, delivery);
       // Before anything is sent the platform may have refused a kind of markup for good.
       if (chunks === undefined || cursor === 0) chunks = render(adapter, delivery);
@@ -114,17 +107,18 @@ function pauseOf(
   return { status: 'paused', untilMs: clock.now() + left, isFailure: false };
 }
 
-/** Repeats a send until it succeeded or there is no point in it any more. */
+/** Repeats a send until it succeeded, has to wait for long, or there is no point in it any more. */
 async function untilSettled(
-  deps: DeliverResponseDeps,
+  deps: DeliverResponseDeps & { readonly adapterOf: (channel: string) => ChannelAdapter | undefined },
   delivery: Delivery,
   state: { attempts: number },
   signals: DeliverySignals,
   send: () => Promise<ChunkOutcome | DeliveryPause>,
 ): Promise<ChunkOutcome | DeliveryOutcome> {
-  const { pacer, clock, settings, store } = deps;
+  const { pacer, clock, settings, store, adapterOf } = deps;
   for (;;) {
-    if (clock.now() - delivery.createdAtMs > settings.maxAgeMs) {
+    const adapter = adapterOf(delivery.address.channel);
+    if (clock.now() - delivery.createdAtMs > maxAgeOf(adapter, settings)) {
       return { status: 'failed', error: 'the response became too old to be sent' };
     }
     try {
@@ -132,23 +126,18 @@ async function untilSettled(
     } catch (error) {
       if (!(error instanceof SendError)) throw error;
       count(deps, delivery, error);
-      if (error.verdict === 'permanent') return { status: 'failed', error: error.message };
-      if (error.verdict === 'ambiguous' && settings.onAmbiguous === 'hold') {
-        return { status: 'unknown', error: error.message };
-      }
-      const { retryAfterMs, message } = error;
-      const isFailure = retryAfterMs === undefined;
+      const isFailure = error.retryAfterMs === undefined && error.verdict !== 'permanent';
       if (isFailure) state.attempts += 1;
-      const isLast = isFailure && state.attempts >= settings.maxAttempts;
-      const backOff = { baseMs: settings.backOffMs, maxMs: settings.maxBackOffMs };
-      const wait = retryAfterMs ?? backOffMs(state.attempts, backOff);
-      if (error.pauses === 'account') pacer.pause(accountOf(delivery), wait);
-      // Counted together with the wait that it causes.
-      if (!isLast && wait > settings.longestHoldMs)
-        return { status: 'paused', untilMs: clock.now() + wait, isFailure, reason: message };
-      if (isFailure) await store.noteFailure(delivery.outboxId, message);
-      if (isLast) return { status: 'failed', error: `given up after ${state.attempts} attempts: ${message}` };
-      if (error.pauses !== 'account') await clock.sleep(wait, { signal: signals.waiting });
+      const next = nextTry(adapter, settings, { error, failures: state.attempts });
+      if (next.end === undefined && error.pauses === 'account') pacer.pause(accountOf(delivery), next.waitMs);
+      // The failure is counted together with the wait that it causes.
+      if (next.end === undefined && next.waitMs > settings.longestHoldMs) {
+        const untilMs = clock.now() + next.waitMs;
+        return { status: 'paused', untilMs, isFailure, reason: error.message };
+      }
+      if (isFailure) await store.noteFailure(delivery.outboxId, error.message);
+      if (next.end !== undefined) return { status: next.end, error: next.error };
+      if (error.pauses !== 'account') await clock.sleep(next.waitMs, { signal: signals.waiting });
     }
   }
 }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../../src/base/index.ts';
 import { FakeReceiver } from '../../../src/testing/channels.ts';
@@ -48,6 +49,7 @@ const outbox = () =>
   ground.storage.db
     .selectFrom('outbox')
     .select(['status', 'cursor', 'attempts', 'last_error'])
+    .orderBy(sql`reply_to->>'platform'`, 'desc')
     .orderBy('created_at')
     .execute();
 
@@ -107,7 +109,7 @@ describe.each([
 
   it('keeps the order of a conversation and its parts over a wait and a restart', async () => {
     const receiver = await startReceiver();
-    const asked = { status: 503, headers: { 'retry-after': '4' } };
+    const asked = { status: 429, headers: { 'retry-after': '4' } };
     receiver.answers.push(asked);
     const definitions = [webhook('hook', receiver.url), ground.define()];
     const parts = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(4000));
@@ -128,7 +130,7 @@ describe.each([
     // Both have left their slots; neither wait is a failure.
     const paused = { status: 'queued', attempts: 0 };
     await expect.poll(outbox).toMatchObject([
-      { ...paused, cursor: 0, last_error: expect.stringContaining('503') },
+      { ...paused, cursor: 0, last_error: expect.stringContaining('429') },
       { ...paused, cursor: 2 },
     ]);
     expect(await ground.queue.depth('deliveries')).toEqual({ waiting: 2, active: 0 });
@@ -154,22 +156,21 @@ describe.each([
   });
 
   it('counts failures over its waits, and ends with the dead letters', async () => {
-    const receiver = await startReceiver();
-    receiver.usual = { status: 500 };
+    const down = { kind: 'error', status: 500, description: 'Internal' } as const;
+    ground.telegram.failNext('sendMessage', down, down, down);
     const delivery = { maxAttempts: 3, backOffMs: 400, longestHoldMs: 100 };
-    await ground.startHub([webhook('hook', receiver.url)], { clock: systemClock, delivery });
-    await ask('hook', 'one', '1');
+    await ground.startHub([ground.define()], { clock: systemClock, delivery });
+    await ask('telegram', '7', '1', 'telegram', '4242');
     await expect
       .poll(outbox, { timeout: 20_000 })
       .toMatchObject([
         { status: 'failed', attempts: 3, last_error: expect.stringContaining('given up after 3 attempts') },
       ]);
-    expect(receiver.posts).toHaveLength(3);
+    expect(ground.telegram.callsOf('sendMessage')).toHaveLength(3);
     const letters = await ground.storage.db.selectFrom('dead_letters').select('kind').execute();
     expect(letters).toEqual([{ kind: 'delivery' }]);
-    receiver.usual = { status: 204 };
-    await ask('hook', 'one', '2');
-    await receiver.waitFor(4);
-    expect(textsOf(receiver).at(-1)).toBe('echo: 2');
+    await ask('telegram', '7', '2', 'telegram', '4242');
+    const [message] = await ground.telegram.waitForMessages(1);
+    expect(message?.text).toBe('echo: 2');
   });
 });
