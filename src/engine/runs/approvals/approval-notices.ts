@@ -30,6 +30,7 @@ export async function tellPeople(
     title: approval.title,
     message: approval.message,
     subject: approval.subject,
+    argumentsHash: approval.subject_hash,
     answerSchema: approval.answer_schema,
     deadlineAt: approval.deadline_at?.toISOString() ?? null,
     default: approval.default_decision,

@@ -121,7 +121,7 @@ class RestAdapter implements ChannelAdapter {
   }
 
   renderOutgoing(outgoing: Outgoing, at: string): readonly Chunk[] {
-    return renderAnswer(outgoing, at);
+    return renderAnswer(outgoing, at, this.#definition.spec.callbacks);
   }
 
   render(markdown: string): readonly Chunk[] {

@@ -158,7 +158,7 @@ class WebhookAdapter implements ChannelAdapter {
   }
 
   renderOutgoing(outgoing: Outgoing, at: string): readonly Chunk[] {
-    return renderAnswer(outgoing, at);
+    return renderAnswer(outgoing, at, { approvals: this.#definition.spec.reply?.approvals === true });
   }
 
   render(markdown: string): readonly Chunk[] {
