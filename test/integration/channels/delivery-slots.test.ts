@@ -109,7 +109,7 @@ describe.each([
 
   it('keeps the order of a conversation and its parts over a wait and a restart', async () => {
     const receiver = await startReceiver();
-    const asked = { status: 429, headers: { 'retry-after': '4' } };
+    const asked = { status: 429, headers: { 'retry-after': '6' } };
     receiver.answers.push(asked);
     const definitions = [webhook('hook', receiver.url), ground.define()];
     const parts = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(4000));
@@ -119,7 +119,7 @@ describe.each([
       'sendMessage',
       { kind: 'slow', delayMs: 0 },
       { kind: 'slow', delayMs: 0 },
-      { kind: 'rate-limit', retryAfterSeconds: 4 },
+      { kind: 'rate-limit', retryAfterSeconds: 6 },
     );
     const hub = await ground.startHub(definitions, { clock: systemClock });
     await ask('hook', 'one', '1');
@@ -145,7 +145,7 @@ describe.each([
     await queue.start();
     await ground.startHub(definitions, { clock: systemClock, queue });
     await receiver.waitFor(4);
-    expect(systemClock.now() - waitsFrom).toBeGreaterThan(3000);
+    expect(systemClock.now() - waitsFrom).toBeGreaterThan(5000);
     await ground.telegram.waitForMessages(6);
     expect(textsOf(receiver)).toEqual(['echo: 1', 'echo: 1', 'echo: 2', 'echo: 3']);
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual([...parts, 'echo: 2', 'echo: 3']);
@@ -153,6 +153,27 @@ describe.each([
       .poll(async () => (await outbox()).map(({ status }) => status))
       .toEqual(Array(6).fill('sent'));
     await queue.stop();
+  });
+
+  it('holds the whole account while its platform asks for that, without a slot', async () => {
+    const { telegram } = ground;
+    telegram.failNext('sendMessage', { kind: 'rate-limit', retryAfterSeconds: 6 });
+    await ground.startHub([ground.define()], { clock: systemClock });
+    await ask('telegram', '7', 'one', 'telegram', '4242');
+    await telegram.waitForCalls('sendMessage', 1);
+    const askedAt = systemClock.now();
+    await ask('telegram', '8', 'two', 'telegram', '4242');
+    await expect
+      .poll(outbox)
+      .toMatchObject([
+        { status: 'queued', last_error: expect.stringContaining('Too Many Requests') },
+        { status: 'queued' },
+      ]);
+    await expect.poll(() => ground.queue.depth('deliveries')).toEqual({ waiting: 2, active: 0 });
+    expect(telegram.callsOf('sendMessage')).toHaveLength(1);
+    await telegram.waitForMessages(2);
+    expect(systemClock.now() - askedAt).toBeGreaterThan(5000);
+    expect(await outbox()).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
   });
 
   it('counts failures over its waits, and ends with the dead letters', async () => {
