@@ -11,7 +11,7 @@ import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
 import type { ReplyPreviews } from './previews/reply-previews.ts';
 import { sendInPlace } from './previews/send-in-place.ts';
-import { maxAgeOf, nextTry, type RetrySettings } from './retry-rule.ts';
+import { maxAgeOf, nextTry, type NextTry, type RetrySettings } from './retry-rule.ts';
 import { SendError } from './send-error.ts';
 
 /** How hard delivery tries. */
@@ -125,10 +125,10 @@ async function untilSettled(
       return await send();
     } catch (error) {
       if (!(error instanceof SendError)) throw error;
-      count(deps, delivery, error);
       const isFailure = error.retryAfterMs === undefined && error.verdict !== 'permanent';
       if (isFailure) state.attempts += 1;
       const next = nextTry(adapter, settings, { error, failures: state.attempts });
+      count(deps, delivery, error, { failures: state.attempts, next });
       if (next.end === undefined && error.pauses === 'account') pacer.pause(accountOf(delivery), next.waitMs);
       // The failure is counted together with the wait that it causes.
       if (next.end === undefined && next.waitMs > settings.longestHoldMs) {
@@ -183,7 +183,12 @@ function addressOf({ address }: Delivery, cursor: number): ReplyAddress {
   return unquoted;
 }
 
-function count(deps: DeliverResponseDeps, delivery: Delivery, error: SendError): void {
+function count(
+  deps: DeliverResponseDeps,
+  delivery: Delivery,
+  error: SendError,
+  { failures, next }: { readonly failures: number; readonly next: NextTry },
+): void {
   const status = error.code === 'rate_limited' ? 'rate_limited' : error.verdict;
   deps.metrics.channelMessages.inc({ channel: delivery.address.channel, direction: 'out', status });
   deps.logger.warn(
@@ -192,6 +197,10 @@ function count(deps: DeliverResponseDeps, delivery: Delivery, error: SendError):
       channel: delivery.address.channel,
       verdict: error.verdict,
       reason: error.message,
+      failures,
+      ...(next.end === undefined
+        ? { nextTryAt: new Date(deps.clock.now() + next.waitMs).toISOString() }
+        : { end: next.end }),
     },
     'a message was not confirmed by the platform',
   );

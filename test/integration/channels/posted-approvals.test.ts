@@ -49,6 +49,17 @@ beforeAll(async () => {
         '      inputs: { values: { to: "{{ inputs.to }}" } }',
         '      approval: { title: "Pay?", message: "It is a lot.", deadline: 1h, default: reject }',
       ].join('\n'),
+      'workflows/plan.yaml': [
+        'apiVersion: agent33/v1',
+        'kind: Workflow',
+        'metadata: { name: plan }',
+        'spec:',
+        '  steps:',
+        '    - id: day',
+        '      action: approval',
+        '      inputs: { question: "Which day?", answer_schema: { type: string } }',
+        '  outputs: { day: "{{ steps.day.output.answer }}" }',
+      ].join('\n'),
       ...hook('orders'),
       ...hook('quiet', ', approvals: false'),
       ...channel(
@@ -203,4 +214,22 @@ it('posts to the callback of a REST call, with what came along with it', async (
   await decide(asked, 'approve');
   const [, answer] = await receiver.waitFor(2);
   expect(eventOf(answer)).toMatchObject({ type: 'response', request_id: 'job-1', metadata: { order: 7 } });
+});
+
+it('posts a question with the schema of its answer', async () => {
+  const body = { workflow: 'plan', inputs: {}, callback: { url: `${receiver.url}/done` } };
+  await app.request('POST', '/api/v1/channels/shop/messages', body);
+  const [post] = await receiver.waitFor(1);
+  const asked = eventOf(post);
+  expect(asked.approval).toMatchObject({
+    kind: 'question',
+    title: 'Which day?',
+    answer_schema: { type: 'string' },
+  });
+  const refused = await app.request('POST', asked.links.decision, { decision: 'answer', answer: 7 });
+  expect(refused.status).toBe(400);
+  await app.request('POST', asked.links.decision, { decision: 'answer', answer: 'Thursday' });
+  const [, answer] = await receiver.waitFor(2);
+  expect(eventOf(answer)).toMatchObject({ type: 'response', structured_data: null, status: 'completed' });
+  expect(answer?.body).toContain('Thursday');
 });
