@@ -1,4 +1,5 @@
 export * from './clock.ts';
+export { connectionFault } from './connection-fault.ts';
 export * from './durations.ts';
 export * from './errors.ts';
 export * from './grouped-calls.ts';

@@ -102,6 +102,7 @@ export interface ApprovalNotice {
   readonly title: string;
   readonly message: string;
   readonly subject: ApprovalRequest['subject'];
+  readonly argumentsHash: string;
   readonly answerSchema: JsonObject | null;
   readonly deadlineAt: string | null;
   readonly default: 'approve' | 'reject' | 'fail';

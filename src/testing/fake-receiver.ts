@@ -8,14 +8,19 @@ export interface ReceivedPost {
   readonly body: string;
 }
 
+/** `cut`: the connection breaks after the post has arrived. `hang`: nothing comes. */
+export type ReceiverAnswer =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | 'cut'
+  | 'hang';
+
 /** A program on loopback that gets posts, and refuses as many as it is told to. */
 export class FakeReceiver {
   readonly posts: ReceivedPost[] = [];
-  /** Answers of the next posts; 204 afterwards. `cut`: the connection breaks after the post has arrived. */
-  readonly answers: (
-    | { readonly status: number; readonly headers?: Readonly<Record<string, string>> }
-    | 'cut'
-  )[] = [];
+  /** Answers of the next posts. */
+  readonly answers: ReceiverAnswer[] = [];
+  /** Answer of all others. */
+  usual: ReceiverAnswer = { status: 204 };
   readonly #server: Server;
   readonly #watchers = new Set<() => void>();
 
@@ -26,9 +31,9 @@ export class FakeReceiver {
       request.on('end', () => {
         const body = Buffer.concat(parts).toString();
         this.posts.push({ path: request.url ?? '', headers: request.headers, body });
-        const answer = this.answers.shift() ?? { status: 204 };
+        const answer = this.answers.shift() ?? this.usual;
         if (answer === 'cut') request.socket.destroy();
-        else response.writeHead(answer.status, { ...answer.headers }).end();
+        else if (answer !== 'hang') response.writeHead(answer.status, { ...answer.headers }).end();
         for (const look of this.#watchers) look();
       });
     });

@@ -1,7 +1,7 @@
 import { estimateTokenCount } from 'tokenx';
 import { sql, type Selectable, type Transaction } from 'kysely';
-import type { Json, JsonObject, SerializedError } from '../../base/index.ts';
-import type { QueueJob } from '../../platform/queue/index.ts';
+import type { Json, SerializedError } from '../../base/index.ts';
+import type { QueueJob, SendJob } from '../../platform/queue/index.ts';
 import type { Database, RunsTable } from '../../platform/storage/index.ts';
 import {
   textOf,
@@ -26,9 +26,18 @@ export interface RunEnding {
   readonly messages: readonly ChatMessage[];
 }
 
-/** Queue key of deliveries: one conversation on a platform gets its messages in order. */
-export function deliveryKey(address: ReplyAddress): string {
-  return `${address.platform}:${address.accountId}:${address.chatId}`;
+/**
+ * The job that delivers a row of the outbox. One conversation on a platform gets its messages in order; whoever takes
+ * them, an account of a platform or a host, is a group, so that a slow one does not hold up others.
+ */
+export function deliveryJob(outboxId: string, address: ReplyAddress): SendJob {
+  const { platform, accountId, chatId, url, streams } = address;
+  const host = url === undefined ? undefined : URL.parse(url)?.host;
+  return {
+    payload: { outboxId },
+    key: `${platform}:${accountId}:${chatId}`,
+    group: streams === undefined ? (host ?? `${platform}:${accountId}`) : 'streams',
+  };
 }
 
 /** The one response of a run. */
@@ -113,10 +122,8 @@ export async function writeEnding(
     trx,
   );
   if (result.rows[0]?.ended !== 1) throw fenced(run.id);
-  if (response !== undefined && run.reply_to !== null) {
-    const payload: JsonObject = { outboxId: response.id };
-    await deps.queue.send('deliveries', { payload, key: deliveryKey(run.reply_to) }, trx);
-  }
+  if (response !== undefined && run.reply_to !== null)
+    await deps.queue.send('deliveries', deliveryJob(response.id, run.reply_to), trx);
   if (response !== undefined && typeof run.metadata['collected'] === 'number')
     await answerCollected(deps, trx, run, response);
   if (ending.error?.code === 'run_crashed') {

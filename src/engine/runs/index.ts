@@ -1,6 +1,6 @@
 export type { ApprovalService } from './approvals/approval-service.ts';
 export type { ApprovalQuery } from './approvals/approval-store.ts';
-export { deliveryKey } from './end-run.ts';
+export { deliveryJob } from './end-run.ts';
 export { decodeCursor, encodeCursor } from './page-cursor.ts';
 export { defaultRunEngineSettings, type RunEngineDeps, type RunEngineSettings } from './engine-deps.ts';
 export { eventSignal, type PublishedEvent } from './publish-event.ts';

@@ -31,6 +31,14 @@ export interface ChannelCapabilities {
   readonly files: { readonly mostBytesIn: number; readonly mostBytesOut: number };
 }
 
+/** When what was not taken is sent again, instead of the settings of deliveries. */
+export interface RetrySchedule {
+  /** Waits between the tries; the failure behind the last one is the last. */
+  readonly waitsMs: readonly number[];
+  /** What is older is no longer sent. */
+  readonly maxAgeMs: number;
+}
+
 /** Something to press below a message. Whoever presses it sends the command. */
 export interface ChunkAction {
   readonly label: string;
@@ -232,6 +240,8 @@ export interface ChannelAdapter {
   readonly platform: string;
   readonly accountId: string;
   readonly capabilities: ChannelCapabilities;
+  /** Where it is longer or shorter than with people. */
+  readonly retries?: RetrySchedule;
   /** Path of this server where messages come in; `/webhooks/{platform}/{channel}` when left out. */
   readonly intakePath?: string;
   start(): Promise<void>;

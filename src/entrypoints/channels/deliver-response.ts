@@ -3,44 +3,43 @@ import type { FileStore } from '../../capabilities/files/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { ReplyAddress } from '../../protocol/index.ts';
 import type { AccountPacer } from './account-pacer.ts';
-import { backOffMs } from './back-off.ts';
 import type { ChannelAdapter, Chunk } from './channel-adapter.ts';
 import { chunkKey } from './chunk-key.ts';
 import { deliverFile, outgoingFiles } from './deliver-files.ts';
-import type { Delivery, DeliveryEnd, DeliveryStore } from './delivery-store.ts';
+import type { Delivery, DeliveryOutcome, DeliveryPause, DeliveryStore } from './delivery-store.ts';
 import { noticeActions, noticeText } from './notice-text.ts';
 import { emptyAnswer, responseText } from './response-text.ts';
 import type { ReplyPreviews } from './previews/reply-previews.ts';
 import { sendInPlace } from './previews/send-in-place.ts';
+import { maxAgeOf, nextTry, type NextTry, type RetrySettings } from './retry-rule.ts';
 import { SendError } from './send-error.ts';
 
 /** How hard delivery tries. */
-export interface DeliverySettings {
-  /** Failed sends of one response before it goes to the dead-letter desk; waits that the platform asks for do not count. */
-  readonly maxAttempts: number;
-  /** A response older than this is no longer sent. */
-  readonly maxAgeMs: number;
-  /** When the platform's answer was lost: send again, possibly twice, or leave it to an operator. */
-  readonly onAmbiguous: 'retry' | 'hold';
-  /** First wait after a failed send; doubles up to `maxBackOffMs`. */
-  readonly backOffMs: number;
-  readonly maxBackOffMs: number;
-  /** Deliveries side by side. Most of their time is waiting. */
+export interface DeliverySettings extends RetrySettings {
+  /** A delivery whose next try is further away leaves its slot until then. */
+  readonly longestHoldMs: number;
+  /** Deliveries side by side in this process. */
   readonly concurrency: number;
+  /** Of these, over all processes, to one account of a platform or one host. */
+  readonly perReceiver: number;
 }
 
 export const defaultDeliverySettings: DeliverySettings = {
-  maxAttempts: 12,
+  // With the waits below some five hours: platforms have outages of hours, and people read the answer afterwards.
+  maxAttempts: 36,
+  maxRepeats: 12,
   maxAgeMs: 24 * 3_600_000,
   onAmbiguous: 'retry',
   backOffMs: 1000,
-  maxBackOffMs: 120_000,
+  maxBackOffMs: 15 * 60_000,
+  longestHoldMs: 2000,
   concurrency: 100,
+  perReceiver: 30,
 };
 
 /** What sending one response stands on. */
 export interface DeliverResponseDeps {
-  readonly store: DeliveryStore;
+  readonly store: Pick<DeliveryStore, 'advance' | 'noteFailure'>;
   readonly files: FileStore;
   readonly pacer: AccountPacer;
   readonly clock: Clock;
@@ -58,18 +57,19 @@ export interface DeliverySignals {
 
 /**
  * Sends a response chunk by chunk and then its files, from its cursor on. What the platform accepted is noted before the
- * next one is sent. Returns how it ended; throws only when the process stops, the database fails or another process delivers.
+ * next one is sent. Returns how it ended, or until when it has to wait; throws only when the process stops, the database
+ * fails or another process delivers.
  */
 export async function deliverResponse(
   deps: DeliverResponseDeps,
   adapterOf: (channel: string) => ChannelAdapter | undefined,
   delivery: Delivery,
   signals: DeliverySignals,
-): Promise<DeliveryEnd> {
+): Promise<DeliveryOutcome> {
   const state = { attempts: delivery.attempts };
   let chunks: readonly Chunk[] | undefined;
   for (let cursor = delivery.cursor; ; cursor += 1) {
-    const sent = await untilSettled(deps, delivery, state, signals, async () => {
+    const sent = await untilSettled({ ...deps, adapterOf }, delivery, state, signals, async () => {
       const adapter = adapterFor(adapterOf, delivery);
       // Before anything is sent the platform may have refused a kind of markup for good.
       if (chunks === undefined || cursor === 0) chunks = render(adapter, delivery);
@@ -77,6 +77,8 @@ export async function deliverResponse(
       const file = outgoingFiles(delivery)[cursor - chunks.length];
       if (chunk === undefined && file === undefined) return { done: true };
       signals.waiting.throwIfAborted();
+      const pause = pauseOf(deps, delivery);
+      if (pause !== undefined) return pause;
       await deps.pacer.turn(accountOf(delivery), adapter.capabilities.sendsPerSecond, signals.waiting);
       const key = chunkKey(delivery.outboxId, cursor);
       const options = { signal: signals.sending, key };
@@ -95,40 +97,47 @@ export async function deliverResponse(
 
 type ChunkOutcome = { readonly done: true } | { readonly id: string };
 
-/** Repeats a send until it succeeded or there is no point in it any more. */
+/** Until the account may send again, where that is more than a moment away. */
+function pauseOf(
+  { pacer, clock, settings }: DeliverResponseDeps,
+  delivery: Delivery,
+): DeliveryPause | undefined {
+  const left = pacer.pauseLeft(accountOf(delivery));
+  if (left <= settings.longestHoldMs) return undefined;
+  return { status: 'paused', untilMs: clock.now() + left, isFailure: false };
+}
+
+/** Repeats a send until it succeeded, has to wait for long, or there is no point in it any more. */
 async function untilSettled(
-  deps: DeliverResponseDeps,
+  deps: DeliverResponseDeps & { readonly adapterOf: (channel: string) => ChannelAdapter | undefined },
   delivery: Delivery,
   state: { attempts: number },
   signals: DeliverySignals,
-  send: () => Promise<ChunkOutcome>,
-): Promise<ChunkOutcome | DeliveryEnd> {
-  const { pacer, clock, settings, store } = deps;
+  send: () => Promise<ChunkOutcome | DeliveryPause>,
+): Promise<ChunkOutcome | DeliveryOutcome> {
+  const { pacer, clock, settings, store, adapterOf } = deps;
   for (;;) {
-    if (clock.now() - delivery.createdAtMs > settings.maxAgeMs) {
+    const adapter = adapterOf(delivery.address.channel);
+    if (clock.now() - delivery.createdAtMs > maxAgeOf(adapter, settings)) {
       return { status: 'failed', error: 'the response became too old to be sent' };
     }
     try {
       return await send();
     } catch (error) {
       if (!(error instanceof SendError)) throw error;
-      count(deps, delivery, error);
-      if (error.verdict === 'permanent') return { status: 'failed', error: error.message };
-      if (error.verdict === 'ambiguous' && settings.onAmbiguous === 'hold') {
-        return { status: 'unknown', error: error.message };
+      const isFailure = error.retryAfterMs === undefined && error.verdict !== 'permanent';
+      if (isFailure) state.attempts += 1;
+      const next = nextTry(adapter, settings, { error, failures: state.attempts });
+      count(deps, delivery, error, { failures: state.attempts, next });
+      if (next.end === undefined && error.pauses === 'account') pacer.pause(accountOf(delivery), next.waitMs);
+      // The failure is counted together with the wait that it causes.
+      if (next.end === undefined && next.waitMs > settings.longestHoldMs) {
+        const untilMs = clock.now() + next.waitMs;
+        return { status: 'paused', untilMs, isFailure, reason: error.message };
       }
-      const { retryAfterMs } = error;
-      if (retryAfterMs === undefined) {
-        state.attempts += 1;
-        await store.noteFailure(delivery.outboxId, error.message);
-        if (state.attempts >= settings.maxAttempts) {
-          return { status: 'failed', error: `given up after ${state.attempts} attempts: ${error.message}` };
-        }
-      }
-      const backOff = { baseMs: settings.backOffMs, maxMs: settings.maxBackOffMs };
-      const wait = retryAfterMs ?? backOffMs(state.attempts, backOff);
-      if (error.pauses === 'account') pacer.pause(accountOf(delivery), wait);
-      else await clock.sleep(wait, { signal: signals.waiting });
+      if (isFailure) await store.noteFailure(delivery.outboxId, error.message);
+      if (next.end !== undefined) return { status: next.end, error: next.error };
+      if (error.pauses !== 'account') await clock.sleep(next.waitMs, { signal: signals.waiting });
     }
   }
 }
@@ -174,7 +183,12 @@ function addressOf({ address }: Delivery, cursor: number): ReplyAddress {
   return unquoted;
 }
 
-function count(deps: DeliverResponseDeps, delivery: Delivery, error: SendError): void {
+function count(
+  deps: DeliverResponseDeps,
+  delivery: Delivery,
+  error: SendError,
+  { failures, next }: { readonly failures: number; readonly next: NextTry },
+): void {
   const status = error.code === 'rate_limited' ? 'rate_limited' : error.verdict;
   deps.metrics.channelMessages.inc({ channel: delivery.address.channel, direction: 'out', status });
   deps.logger.warn(
@@ -183,6 +197,10 @@ function count(deps: DeliverResponseDeps, delivery: Delivery, error: SendError):
       channel: delivery.address.channel,
       verdict: error.verdict,
       reason: error.message,
+      failures,
+      ...(next.end === undefined
+        ? { nextTryAt: new Date(deps.clock.now() + next.waitMs).toISOString() }
+        : { end: next.end }),
     },
     'a message was not confirmed by the platform',
   );

@@ -1,13 +1,21 @@
 import { sql } from 'kysely';
-import { AppError, isJsonObject, type IdGenerator } from '../../base/index.ts';
+import { AppError, isJsonObject, type IdGenerator, type JsonObject } from '../../base/index.ts';
 import type { Queue, QueueJob } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { AgentResponse, ApprovalNotice, ReplyAddress } from '../../protocol/index.ts';
 
 /** What is said: the response of a run, or a notice while it waits. */
-export type Outgoing =
-  | { readonly kind: 'response'; readonly response: AgentResponse }
-  | { readonly kind: 'notice'; readonly notice: ApprovalNotice };
+export type Outgoing = { readonly kind: 'response'; readonly response: AgentResponse } | OutgoingNotice;
+
+/** What a run asks, and of the run what a response has of itself. */
+export interface OutgoingNotice {
+  readonly kind: 'notice';
+  readonly id: string;
+  readonly runId: string;
+  readonly sessionId: string | null;
+  readonly runMetadata: JsonObject;
+  readonly notice: ApprovalNotice;
+}
 
 /** A response or notice on its way to a platform. */
 export interface Delivery {
@@ -31,6 +39,18 @@ export interface DeliveryEnd {
   readonly error?: string;
 }
 
+/** A delivery that is not over: it is taken up again at that time. */
+export interface DeliveryPause {
+  readonly status: 'paused';
+  readonly untilMs: number;
+  /** Counts as a failed send. */
+  readonly isFailure: boolean;
+  readonly reason?: string;
+}
+
+/** What became of a delivery that was taken up. */
+export type DeliveryOutcome = DeliveryEnd | DeliveryPause;
+
 interface OutboxRow {
   id: string;
   tenant: string;
@@ -38,16 +58,29 @@ interface OutboxRow {
   run_id: string;
   response: unknown;
   notice: unknown;
+  session_id: string | null;
+  run_metadata: JsonObject | null;
   cursor: number;
   attempts: number;
   created_at: Date;
   previewed: boolean;
 }
 
-function outgoingOf({ response, notice }: OutboxRow): Outgoing | undefined {
+function outgoingOf({ response, notice, ...row }: OutboxRow): Outgoing | undefined {
   if (isJsonObject(response)) return { kind: 'response', response: response as unknown as AgentResponse };
-  if (isJsonObject(notice)) return { kind: 'notice', notice: notice as unknown as ApprovalNotice };
-  return undefined;
+  if (!isJsonObject(notice)) return undefined;
+  return {
+    kind: 'notice',
+    id: row.id,
+    runId: row.run_id,
+    sessionId: row.session_id,
+    runMetadata: row.run_metadata ?? {},
+    notice: notice as unknown as ApprovalNotice,
+  };
+}
+
+function deliveredElsewhere(outboxId: string): AppError {
+  return new AppError('conflict', `response "${outboxId}" is being delivered by another process`);
 }
 
 /** Deliveries in the database: the outbox and how far each of its rows got. */
@@ -65,7 +98,9 @@ export class DeliveryStore {
       update outbox set status = 'sending' where id = ${outboxId} and status in ('queued', 'sending')
         and exists (select 1 from held)
       returning id, tenant, run_id, reply_to, response, notice, cursor, attempts, created_at,
-        exists(select from answer_previews p where p.run_id = outbox.run_id) as previewed`.execute(
+        exists(select from answer_previews p where p.run_id = outbox.run_id) as previewed,
+        case when kind = 'notice' then (select r.session_id from runs r where r.id = outbox.run_id) end as session_id,
+        case when kind = 'notice' then (select r.metadata from runs r where r.id = outbox.run_id) end as run_metadata`.execute(
       this.#deps.storage.db,
     );
     const row = rows[0];
@@ -92,15 +127,26 @@ export class DeliveryStore {
       where id = ${outboxId} and cursor = ${cursor}::int and status = 'sending'`.execute(
       this.#deps.storage.db,
     );
-    if (result.numAffectedRows !== 1n) {
-      throw new AppError('conflict', `response "${outboxId}" is being delivered by another process`);
-    }
+    if (result.numAffectedRows !== 1n) throw deliveredElsewhere(outboxId);
   }
 
   async noteFailure(outboxId: string, error: string): Promise<void> {
     await sql`
       update outbox set attempts = attempts + 1, last_error = ${error.slice(0, 1000)}
       where id = ${outboxId}`.execute(this.#deps.storage.db);
+  }
+
+  /** Gives a delivery back until then, with its failure, in one transaction. Its conversation waits for it. */
+  async postpone(job: QueueJob, { outboxId }: Delivery, pause: DeliveryPause): Promise<void> {
+    const { storage, queue } = this.#deps;
+    const { untilMs, isFailure, reason } = pause;
+    await storage.transaction(async (trx) => {
+      await sql`
+        update outbox set status = 'queued', attempts = attempts + ${isFailure ? 1 : 0}::int,
+          last_error = coalesce(${reason?.slice(0, 1000) ?? null}::text, last_error)
+        where id = ${outboxId} and status = 'sending'`.execute(trx);
+      if (!(await queue.postpone(job, new Date(untilMs), trx))) throw deliveredElsewhere(outboxId);
+    });
   }
 
   /** Ends a delivery and its job in one transaction; what did not arrive goes to the dead-letter desk. */
@@ -130,12 +176,7 @@ export class DeliveryStore {
           })
           .execute();
       }
-      if (!(await queue.complete(job, trx))) {
-        throw new AppError(
-          'conflict',
-          `response "${delivery.outboxId}" is being delivered by another process`,
-        );
-      }
+      if (!(await queue.complete(job, trx))) throw deliveredElsewhere(delivery.outboxId);
     });
   }
 }

@@ -11,7 +11,7 @@ import type { ReplyPreviews } from './previews/reply-previews.ts';
 import { deliverToStreams, type StreamReplies } from './stream-replies.ts';
 
 const drainMs = 5000;
-// How late a delivery that was handed back is looked at again; new ones are told at once.
+// How late a delivery that waits for its time is looked at again; new ones are told at once.
 const pollIntervalMs = 2000;
 
 /** What the delivery of responses stands on. */
@@ -62,7 +62,7 @@ export class DeliveryWorker implements Service {
     const sending = new AbortController();
     const consumer = queue.consume(
       'deliveries',
-      { concurrency: settings.concurrency, pollIntervalMs },
+      { concurrency: settings.concurrency, perGroup: settings.perReceiver, pollIntervalMs },
       (job) => this.#deliver(job, { waiting: waiting.signal, sending: sending.signal }),
     );
     this.#running = { consumer, waiting, sending };
@@ -96,13 +96,17 @@ export class DeliveryWorker implements Service {
     const delivery = await this.#store.begin(job, outboxId);
     if (delivery === undefined) return;
     const tools = { ...this.#deps, store: this.#store };
-    const end =
+    const outcome =
       delivery.address.streams === undefined
         ? await deliverResponse(tools, this.#parts.adapterOf, delivery, signals)
         : await deliverToStreams(tools, this.#parts.streams, delivery, delivery.address.streams, signals);
-    await this.#store.settle(job, delivery, end, this.#deps.clock.now());
+    if (outcome.status === 'paused') {
+      await this.#store.postpone(job, delivery, outcome);
+      return;
+    }
+    await this.#store.settle(job, delivery, outcome, this.#deps.clock.now());
     const { channel } = delivery.address;
-    this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: end.status });
-    this.#parts.onSettled({ channel, runId: delivery.runId, end, delivery });
+    this.#deps.metrics.channelMessages.inc({ channel, direction: 'out', status: outcome.status });
+    this.#parts.onSettled({ channel, runId: delivery.runId, end: outcome, delivery });
   }
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { AppError, type Clock, type IdGenerator, type Logger } from '../../base/index.ts';
-import { deliveryKey } from '../../engine/runs/index.ts';
+import { deliveryJob } from '../../engine/runs/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
@@ -70,7 +70,7 @@ async function recordFailure(
       await sql`
         update outbox set status = 'queued', ${change}, reply_to = ${JSON.stringify(address)}::jsonb
         where id = ${outboxId}`.execute(trx);
-      await queue.send('deliveries', { payload: { outboxId }, key: deliveryKey(address) }, trx);
+      await queue.send('deliveries', deliveryJob(outboxId, address), trx);
       return;
     }
     await sql`update outbox set status = 'failed', ${change} where id = ${outboxId}`.execute(trx);

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../base/index.ts';
+import { askedEventOf } from './asked-event.ts';
 import {
   runFilesOf,
   type AgentResponse,
@@ -11,26 +12,24 @@ export function toResponseEvent(
   response: AgentResponse,
   at: string,
 ): { readonly event: AgentResponseEvent; readonly correlationId: string } {
-  const asked = objectOf(response.metadata['event']);
+  const asked = askedEventOf(response.metadata);
   const output = objectOf(response.output);
   const object = output['object'];
   const made = runFilesOf(output['files']);
-  const agent = textOf(asked['target']);
   const hasFailed = response.status !== 'completed';
-  const requestId = textOf(asked['id']);
   return {
-    correlationId: textOf(asked['correlation_id']) || requestId,
+    correlationId: asked.correlationId,
     event: {
       id: response.id,
-      request_id: requestId,
+      request_id: asked.requestId,
       timestamp: at,
       content: response.text,
       content_type: hasFailed ? 'error' : isJsonObject(object) ? 'structured' : 'text',
       structured_data: isJsonObject(object) ? (object as Record<string, never>) : null,
       status: response.status,
       error_message: response.error?.message ?? null,
-      agent_id: agent,
-      agent_name: agent,
+      agent_id: asked.target,
+      agent_name: asked.target,
       execution_time_ms: Math.max(0, Math.round(response.executionTimeMs)),
       tokens_used: response.usage.inputTokens + response.usage.outputTokens,
       images: [
@@ -41,7 +40,7 @@ export function toResponseEvent(
       ],
       files: made.length > 0 ? made.map((file) => fileRecord(response, file)) : recordsOf(output['files']),
       metadata: {
-        ...(objectOf(asked['metadata']) as Record<string, never>),
+        ...(asked.metadata as Record<string, never>),
         run_id: response.runId,
         ...(response.sessionId === null ? {} : { session: response.sessionId }),
         ...(response.error === null ? {} : { error_code: response.error.code }),
@@ -61,7 +60,6 @@ function fileRecord(response: AgentResponse, file: RunFile): Record<string, stri
 }
 
 const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);
 
 function textsOf(value: unknown): string[] {

@@ -11,6 +11,8 @@ export class SendError extends AppError {
   readonly verdict: SendVerdict;
   /** The platform's own wait, for the whole account or only this chat. */
   readonly retryAfterMs: number | undefined;
+  /** A failure like others, but the next try is not to come earlier. */
+  readonly leastWaitMs: number | undefined;
   readonly pauses: 'account' | 'chat';
   /** The credentials were refused: every further call makes it worse. */
   readonly unauthorized: boolean;
@@ -21,6 +23,7 @@ export class SendError extends AppError {
     options: {
       code?: ErrorCode;
       retryAfterMs?: number;
+      leastWaitMs?: number;
       pauses?: 'account' | 'chat';
       unauthorized?: boolean;
     } = {},
@@ -29,6 +32,7 @@ export class SendError extends AppError {
     this.name = 'SendError';
     this.verdict = verdict;
     this.retryAfterMs = options.retryAfterMs;
+    this.leastWaitMs = options.leastWaitMs;
     this.pauses = options.pauses ?? 'chat';
     this.unauthorized = options.unauthorized ?? false;
   }

@@ -1,7 +1,10 @@
 import { AppError } from '../../base/index.ts';
 import { backOffMs } from './back-off.ts';
 import type { DeliverResponseDeps, DeliverySignals } from './deliver-response.ts';
-import type { Delivery, DeliveryEnd } from './delivery-store.ts';
+import type { Delivery, DeliveryOutcome } from './delivery-store.ts';
+
+// A broker that is back has its responses within this time.
+const longestBackOffMs = 120_000;
 
 /** Appends responses to streams of a broker. */
 export interface StreamReplies {
@@ -11,8 +14,8 @@ export interface StreamReplies {
 
 /**
  * Appends a response to each of its streams, from its cursor on: one that has it does not get it again unless its
- * confirmation was lost. Returns how it ended; throws only when the process stops, the database fails or another process
- * delivers.
+ * confirmation was lost. Returns how it ended, or until when it has to wait; throws only when the process stops, the
+ * database fails or another process delivers.
  */
 export async function deliverToStreams(
   deps: Pick<DeliverResponseDeps, 'store' | 'clock' | 'settings' | 'logger'>,
@@ -20,10 +23,10 @@ export async function deliverToStreams(
   delivery: Delivery,
   streams: readonly string[],
   signals: DeliverySignals,
-): Promise<DeliveryEnd> {
+): Promise<DeliveryOutcome> {
   const { store, clock, settings, logger } = deps;
   let { cursor } = delivery;
-  for (let failures = 0; cursor < streams.length;) {
+  for (let failures = delivery.attempts; cursor < streams.length;) {
     if (clock.now() - delivery.createdAtMs > settings.maxAgeMs)
       return { status: 'failed', error: 'the response became too old to be sent' };
     signals.waiting.throwIfAborted();
@@ -39,11 +42,13 @@ export async function deliverToStreams(
       if (!(error instanceof AppError) || error.code === 'conflict') throw error;
       if (!error.retryable) return { status: 'failed', error: error.message };
       failures += 1;
-      if (failures === 1) {
+      if (failures === 1)
         logger.warn({ outboxId: delivery.outboxId, error }, 'a response was not appended to its stream');
-        await store.noteFailure(delivery.outboxId, error.message);
-      }
-      const wait = backOffMs(failures, { baseMs: settings.backOffMs, maxMs: settings.maxBackOffMs });
+      const maxMs = Math.min(settings.maxBackOffMs, longestBackOffMs);
+      const wait = backOffMs(failures, { baseMs: settings.backOffMs, maxMs });
+      if (wait > settings.longestHoldMs)
+        return { status: 'paused', untilMs: clock.now() + wait, isFailure: true, reason: error.message };
+      await store.noteFailure(delivery.outboxId, error.message);
       await clock.sleep(wait, { signal: signals.waiting });
     }
   }

@@ -19,7 +19,8 @@ export interface RequestOptions {
  * Broadcast between modules and processes. Subjects are dot-separated tokens; in a subscription `*` matches one token
  * and `>` (last) one or more. At most once: whoever must not miss something reads the database.
  *
- * While a broker is away `publish` and `request` fail with `storage_unavailable`; subscriptions come back by themselves.
+ * `start` resolves without its broker too, and fails only where the broker refuses us. While it is away `publish` and
+ * `request` fail with `storage_unavailable`; subscriptions begin, and come back, by themselves.
  */
 export interface MessageBus extends Service {
   /** Errors: `invalid_request` for a malformed subject. Resolves when the message is handed to the carrier. */

@@ -5,7 +5,7 @@ import type { Database, Storage } from '../storage/index.ts';
 import { createJobId } from './job-id.ts';
 import { JobLeases, type HeldAttempt } from './job-leases.ts';
 import { QueuePump } from './queue-pump.ts';
-import type { Queue, QueueConsumer, QueueJob, QueueName, SendJob, StuckJob } from './queue.ts';
+import type { ConsumeJobs, Queue, QueueConsumer, QueueJob, QueueName, SendJob, StuckJob } from './queue.ts';
 
 export interface PgBossQueueDeps {
   readonly storage: Storage;
@@ -34,7 +34,7 @@ const longestBackoffMs = 5_000;
 const defaultLeaseMs = 6_000;
 const defaultPollMs = { postgres: 1_000, pglite: 15_000 } as const;
 
-/** What `QueueJob.handle` is here. `settled`: completed within a transaction of the handler. */
+/** What `QueueJob.handle` is here. `settled`: completed or put off within a transaction of the handler. */
 interface Handle extends HeldAttempt {
   settled: boolean;
 }
@@ -112,6 +112,7 @@ export class PgBossQueue implements Queue {
       id,
       singletonKey: job.key,
       ...(job.notBefore === undefined ? {} : { startAfter: job.notBefore }),
+      ...(job.group === undefined ? {} : { group: { id: job.group } }),
       db: fromKysely(trx),
     });
     if (sent === null) {
@@ -128,29 +129,27 @@ export class PgBossQueue implements Queue {
     if (jobs.length === 0) return;
     await this.#started.insert(
       queue,
-      jobs.map(({ id, payload, key, notBefore }) => ({
+      jobs.map(({ id, payload, key, notBefore, group }) => ({
         id,
         data: payload,
         singletonKey: key,
         ...(notBefore === undefined ? {} : { startAfter: notBefore }),
+        ...(group === undefined ? {} : { group: { id: group } }),
       })),
       { db: fromKysely(trx) },
     );
   }
 
-  consume(
-    queue: QueueName,
-    options: { concurrency: number; pollIntervalMs?: number },
-    handler: (job: QueueJob) => Promise<void>,
-  ): QueueConsumer {
+  consume(queue: QueueName, options: ConsumeJobs, handler: (job: QueueJob) => Promise<void>): QueueConsumer {
     const { clock, logger, storage } = this.#deps;
     const pumps = this.#pumps.get(queue) ?? new Set();
     const pump = new QueuePump({
       clock,
       logger: logger.child({ queue }),
       concurrency: options.concurrency,
+      fullBatch: options.perGroup ?? options.concurrency,
       pollIntervalMs: options.pollIntervalMs ?? defaultPollMs[storage.kind],
-      fetch: (limit) => this.#fetch(queue, limit),
+      fetch: (limit) => this.#fetch(queue, limit, options.perGroup),
       run: (job) => this.#run(job, handler),
     });
     pumps.add(pump);
@@ -164,6 +163,19 @@ export class PgBossQueue implements Queue {
     const attempt = { id: job.id, retryCount: handle.retryCount };
     const response = await this.#started.complete(job.queue, attempt, null, { db: fromKysely(trx) });
     handle.settled = affected(response) === 1;
+    return handle.settled;
+  }
+
+  async postpone(job: QueueJob, notBefore: Date, trx: Transaction<Database>): Promise<boolean> {
+    const handle = handleOf(job);
+    // A job that waits for a retry holds its key and is the first of it. The new id keeps out whoever still holds the
+    // old one, so that the count can begin anew: waiting is no failure, and delays no later retry.
+    const { numAffectedRows } = await sql`
+      update pgboss.job set id = ${createJobId(this.#deps.clock.now())}::uuid, state = 'retry', retry_count = 0,
+        start_after = ${notBefore}::timestamptz, started_on = null, heartbeat_on = null, output = null
+      where name = ${job.queue} and id = ${job.id}::uuid and state = 'active'
+        and retry_count = ${handle.retryCount}::int`.execute(trx);
+    handle.settled = numAffectedRows === 1n;
     return handle.settled;
   }
 
@@ -298,8 +310,12 @@ export class PgBossQueue implements Queue {
     for (const pump of this.#pumps.get(queue as QueueName) ?? []) pump.wake();
   }
 
-  async #fetch(queue: QueueName, limit: number): Promise<readonly QueueJob[]> {
-    const jobs = await this.#started.fetch<JsonObject>(queue, { batchSize: limit, includeMetadata: true });
+  async #fetch(queue: QueueName, limit: number, perGroup?: number): Promise<readonly QueueJob[]> {
+    const jobs = await this.#started.fetch<JsonObject>(queue, {
+      batchSize: limit,
+      includeMetadata: true,
+      ...(perGroup === undefined ? {} : { groupConcurrency: perGroup }),
+    });
     return jobs.map((job: JobWithMetadata<JsonObject>) => {
       const handle: Handle = { queue, jobId: job.id, retryCount: job.retryCount, settled: false };
       this.#leases.hold(handle);

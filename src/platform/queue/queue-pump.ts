@@ -6,6 +6,8 @@ export interface QueuePumpDeps {
   readonly logger: Logger;
   readonly concurrency: number;
   readonly pollIntervalMs: number;
+  /** A fetch that brings so many may have left some behind, though there was room for them. */
+  readonly fullBatch: number;
   /** Claims up to `limit` jobs. */
   readonly fetch: (limit: number) => Promise<readonly QueueJob[]>;
   /** Runs one job to its end and settles it; never rejects. */
@@ -48,7 +50,7 @@ export class QueuePump implements QueueConsumer {
   }
 
   async #loop(): Promise<void> {
-    const { clock, logger, concurrency, pollIntervalMs } = this.#deps;
+    const { clock, logger, concurrency, pollIntervalMs, fullBatch } = this.#deps;
     let failures = 0;
     while (!this.#stopping.signal.aborted) {
       const free = concurrency - this.#running.size;
@@ -65,7 +67,7 @@ export class QueuePump implements QueueConsumer {
         // They go first: on the embedded database the next look would stand before their first statement.
         if (jobs.length > 0) await new Promise(setImmediate);
         // More may wait. Fewer than asked for were all: the next of their keys come when they end.
-        if (jobs.length === free) this.#woken = true;
+        if (jobs.length >= Math.min(free, fullBatch)) this.#woken = true;
         if (failures > 0) logger.info({ failures }, 'the queue answers again');
         failures = 0;
       } catch (error) {

@@ -24,6 +24,17 @@ export interface SendJob {
   readonly key: string;
   /** Not before then. A deferred job does not hold its key. */
   readonly notBefore?: Date;
+  /** Jobs of one group share a part of the pumps; see `ConsumeJobs.perGroup`. */
+  readonly group?: string;
+}
+
+/** How a pump takes jobs. */
+export interface ConsumeJobs {
+  /** Jobs under way at once in this process. */
+  readonly concurrency: number;
+  readonly pollIntervalMs?: number;
+  /** Most jobs of one group under way at once, over all processes; left out: as many as there is room for. */
+  readonly perGroup?: number;
 }
 
 /** A job that keeps failing, or has failed for good, and so holds back its key. */
@@ -51,7 +62,8 @@ export interface QueueConsumer {
  * Durable work: jobs are written in the caller's transaction and survive the process.
  *
  * Order: per key strictly first in, first out, over all processes. A job that is under way, or waits for a retry,
- * holds back its key. Delivery: at least once; a handler that throws gets its job again after a back-off.
+ * holds back its key, and so does one that was put off. Delivery: at least once; a handler that throws gets its job again
+ * after a back-off.
  */
 export interface Queue extends Service {
   /** Adds a job within the transaction and returns its id. */
@@ -66,13 +78,14 @@ export interface Queue extends Service {
    * Starts this process's one pump over a queue. The handler settles its job by `complete` inside its own transaction;
    * a job that the handler did not complete when it returns is completed for it.
    */
-  consume(
-    queue: QueueName,
-    options: { concurrency: number; pollIntervalMs?: number },
-    handler: (job: QueueJob) => Promise<void>,
-  ): QueueConsumer;
+  consume(queue: QueueName, options: ConsumeJobs, handler: (job: QueueJob) => Promise<void>): QueueConsumer;
   /** Completes a job within the transaction. False: the job is no longer this process's; roll back. */
   complete(job: QueueJob, trx: Transaction<Database>): Promise<boolean>;
+  /**
+   * Puts a job off within the transaction: it goes back to the queue, keeps its key and its place, and is taken again
+   * not before then, under a new id and as its first attempt. False: the job is no longer this process's; roll back.
+   */
+  postpone(job: QueueJob, notBefore: Date, trx: Transaction<Database>): Promise<boolean>;
   /**
    * SQL of a query with one row as long as the job is this process's, and none once it has been given to another. Nobody
    * gives it away before the statement that contains it is committed.

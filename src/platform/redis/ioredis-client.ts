@@ -1,5 +1,12 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { AppError, withDeadline, type Clock, type HealthReport, type Logger } from '../../base/index.ts';
+import {
+  AppError,
+  connectionFault,
+  withDeadline,
+  type Clock,
+  type HealthReport,
+  type Logger,
+} from '../../base/index.ts';
 import type {
   RedisArgument,
   RedisBytesReply,
@@ -37,6 +44,8 @@ export class IoredisClient implements RedisClient {
   #isLost = false;
   #connections = 0;
   #evicts: string | undefined;
+  /** What the last try to connect failed with. */
+  #fault = '';
 
   constructor(url: string, deps: IoredisClientDeps, options: { readonly isForBlocking: boolean }) {
     this.#url = url;
@@ -57,6 +66,7 @@ export class IoredisClient implements RedisClient {
     let refused: string | undefined;
     redis.on('error', (error: Error) => {
       if (credentials.test(error.message)) refused = error.message;
+      this.#fault = connectionFault(error);
     });
     redis.on('close', () => this.#lost());
     redis.on('ready', () => void this.#ready());
@@ -157,7 +167,8 @@ export class IoredisClient implements RedisClient {
     try {
       await this.command('PING', [], { signal });
     } catch {
-      return { status: 'down', detail: 'Redis does not answer.' };
+      const why = this.#redis?.status === 'ready' || this.#fault === '' ? '' : `: ${this.#fault}`;
+      return { status: 'down', detail: `Redis does not answer${why}. It is tried again.` };
     }
     const metrics = { pingMs: Math.round((performance.now() - begun) * 100) / 100 };
     if (this.#evicts === undefined) return { status: 'ok', detail: 'Redis answers.', metrics };

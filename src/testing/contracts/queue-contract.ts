@@ -2,10 +2,12 @@ import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../base/index.ts';
 import { PgBossQueue, createJobId, type QueueConsumer, type QueueJob } from '../../platform/queue/index.ts';
+import { queueWaitsContract } from './queue-waits-contract.ts';
 import type { StorageFixture } from './storage-contract.ts';
 
 /** What the queue does alike on every storage. */
 export function queueContract(name: string, create: () => Promise<StorageFixture>): void {
+  queueWaitsContract(name, create);
   describe(`queue: ${name}`, () => {
     let fixture: StorageFixture;
     let queue: PgBossQueue;

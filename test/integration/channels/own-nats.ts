@@ -14,15 +14,18 @@ export function natsServerAvailable(): boolean {
 export class OwnNats {
   readonly #dir: string;
   readonly #port: number;
+  readonly #settings: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(dir: string, port: number) {
+  private constructor(dir: string, port: number, settings: readonly string[]) {
     this.#dir = dir;
     this.#port = port;
+    this.#settings = settings;
   }
 
-  static async start(): Promise<OwnNats> {
-    const nats = new OwnNats(await mkdtemp(path.join(tmpdir(), 'agent33-nats-')), await freePort());
+  static async start(settings: readonly string[] = []): Promise<OwnNats> {
+    const dir = await mkdtemp(path.join(tmpdir(), 'agent33-nats-'));
+    const nats = new OwnNats(dir, await freePort(), settings);
     await nats.restart();
     return nats;
   }
@@ -35,9 +38,11 @@ export class OwnNats {
     await this.kill();
     if (options.empty === true) await rm(path.join(this.#dir, 'jetstream'), { recursive: true, force: true });
     const args = ['--port', String(this.#port), '--addr', '127.0.0.1', '-js', '--store_dir', this.#dir];
-    const child = spawn('nats-server', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('nats-server', [...args, ...this.#settings], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
-    for await (const chunk of child.stderr) if (String(chunk).includes('Server is ready')) break;
+    // Left open: a server that cannot write its log ends.
+    for await (const chunk of child.stderr.iterator({ destroyOnReturn: false }))
+      if (String(chunk).includes('Server is ready')) break;
     child.stderr.resume();
   }
 

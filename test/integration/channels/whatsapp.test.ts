@@ -92,7 +92,7 @@ describe('WhatsApp', () => {
       { kind: 'cut-before' },
     );
     await whatsapp.userSays({ text: 'patience' });
-    await whatsapp.waitForMessages(1);
+    await whatsapp.waitForMessages(1, 30_000);
     await settled().toEqual(['sent']);
     expect(whatsapp.messages.map((message) => message.text)).toEqual(['echo: patience']);
   });
@@ -296,10 +296,10 @@ describe('what WhatsApp says later of a message', () => {
     const clock: Clock = {
       ...hastyClock,
       sleep: (milliseconds, options) =>
-        milliseconds === 7000 ? pause.promise : hastyClock.sleep(milliseconds, options),
+        milliseconds === 2000 ? pause.promise : hastyClock.sleep(milliseconds, options),
     };
     await ground.startWhatsApp({}, { clock });
-    const wait = { kind: 'error', code: 131_056, retryAfterSeconds: 7 } as const;
+    const wait = { kind: 'error', code: 131_056, retryAfterSeconds: 2 } as const;
     whatsapp.failNext('send', { kind: 'slow', delayMs: 0 }, wait);
     await whatsapp.userSays({ text: 'go' });
     await whatsapp.waitUntil(() => whatsapp.callsOf('send').length === 2, 'the second send');

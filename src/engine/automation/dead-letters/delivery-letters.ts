@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { AppError, isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
 import type { Queue } from '../../../platform/queue/index.ts';
-import { deliveryKey } from '../../runs/index.ts';
+import { deliveryJob } from '../../runs/index.ts';
 import type { AutomationDeps } from '../automation-deps.ts';
 import { assertFields, type LetterHandler, type LetterRow } from './letter-handler.ts';
 
@@ -65,7 +65,7 @@ export function createDeliveryLetters(
           where id = ${row.id} and status in ('failed', 'unknown')`.execute(trx);
         if (result.numAffectedRows !== 1n)
           throw new AppError('conflict', `response "${row.id}" is ${row.status} and cannot be sent again`);
-        await queue.send('deliveries', { payload: { outboxId: row.id }, key: deliveryKey(address) }, trx);
+        await queue.send('deliveries', deliveryJob(row.id, address), trx);
         return { runId: null };
       });
     },

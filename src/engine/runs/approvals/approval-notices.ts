@@ -1,9 +1,8 @@
 import { sql, type Transaction } from 'kysely';
-import type { JsonObject } from '../../../base/index.ts';
 import type { Database } from '../../../platform/storage/index.ts';
 import type { ApprovalNotice } from '../../../protocol/index.ts';
 import type { ApprovalRow } from './approval-subject.ts';
-import { deliveryKey } from '../end-run.ts';
+import { deliveryJob } from '../end-run.ts';
 import type { RunEngineDeps } from '../engine-deps.ts';
 
 /** What people type in place of an approval's id. */
@@ -31,6 +30,7 @@ export async function tellPeople(
     title: approval.title,
     message: approval.message,
     subject: approval.subject,
+    argumentsHash: approval.subject_hash,
     answerSchema: approval.answer_schema,
     deadlineAt: approval.deadline_at?.toISOString() ?? null,
     default: approval.default_decision,
@@ -42,8 +42,7 @@ export async function tellPeople(
     select ${outboxId}, r.tenant, 'notice', r.request_id, r.id, ${JSON.stringify(approval.reply_to)}::jsonb,
       ${JSON.stringify(notice)}::jsonb, 'queued', '[]'::jsonb, ${new Date(deps.clock.now())}::timestamptz
     from runs r where r.id = ${approval.root_run_id}`.execute(trx);
-  const payload: JsonObject = { outboxId };
-  await deps.queue.send('deliveries', { payload, key: deliveryKey(approval.reply_to) }, trx);
+  await deps.queue.send('deliveries', deliveryJob(outboxId, approval.reply_to), trx);
 }
 
 function escalated(approval: ApprovalRow): readonly string[] {

@@ -4,11 +4,13 @@ import { SendError } from '../send-error.ts';
 
 const longestAnswerMs = 30_000;
 const longestRetryAfterMs = 24 * 3_600_000;
+const shortestRetryAfterMs = 1000;
 const throttledMs = 60_000;
 
 /**
  * Posts a body and says what a failure means: 2xx is there; 410 and `webhook-delivery: abort-message` are final; 429
- * and `Retry-After` wait as long as they are told; all else is tried again. Redirects are not followed. Throws `SendError`.
+ * waits as long as it is told; all else is a failed try, the next one not before its `Retry-After`. Redirects are not
+ * followed. Throws `SendError`.
  */
 export async function postAnswer(
   egress: EgressClient,
@@ -44,11 +46,10 @@ export async function postAnswer(
   const reason = `${host} answered ${status}`;
   if (status === 410 || headers['webhook-delivery'] === 'abort-message')
     throw new SendError('permanent', `${reason} and wants no more of it`);
-  const retryAfterMs =
-    readRetryAfter(headers['retry-after'], nowMs) ?? (status === 429 ? throttledMs : undefined);
-  if (retryAfterMs === undefined) throw new SendError('retry', reason);
-  const code = status === 429 ? 'rate_limited' : 'upstream_error';
-  throw new SendError('retry', reason, { code, retryAfterMs });
+  const asked = readRetryAfter(headers['retry-after'], nowMs);
+  if (status === 429)
+    throw new SendError('retry', reason, { code: 'rate_limited', retryAfterMs: asked ?? throttledMs });
+  throw new SendError('retry', reason, asked === undefined ? {} : { leastWaitMs: asked });
 }
 
 /** Seconds, or the date of HTTP. */
@@ -56,5 +57,7 @@ function readRetryAfter(header: string | undefined, nowMs: number): number | und
   if (header === undefined) return undefined;
   const text = header.trim();
   const milliseconds = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(0, milliseconds), longestRetryAfterMs);
+  return Number.isNaN(milliseconds)
+    ? undefined
+    : Math.min(Math.max(shortestRetryAfterMs, milliseconds), longestRetryAfterMs);
 }

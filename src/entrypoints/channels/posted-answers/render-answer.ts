@@ -1,17 +1,25 @@
 import type { Chunk } from '../channel-adapter.ts';
 import type { Outgoing } from '../delivery-store.ts';
 import { toResponseEvent } from '../response-event.ts';
+import { toApprovalEvent } from './approval-event.ts';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** Most characters of one posted text. */
 export const longestPost = 16_000;
 
-/** A response as one event, whole. Notices are not posted: who decides sees them in the API and on the command line. */
-export function renderAnswer(outgoing: Outgoing, at: string): readonly Chunk[] {
-  if (outgoing.kind !== 'response') return [];
+/** A response, or what is asked while its run waits, as one event, whole. */
+export function renderAnswer(
+  outgoing: Outgoing,
+  at: string,
+  wants: { readonly approvals: boolean },
+): readonly Chunk[] {
+  if (outgoing.kind === 'notice') {
+    if (!wants.approvals) return [];
+    return [{ body: JSON.stringify(toApprovalEvent(outgoing, at)), plain: outgoing.notice.title }];
+  }
   const { event } = toResponseEvent(outgoing.response, at);
-  return [{ body: JSON.stringify(event), plain: event.content }];
+  return [{ body: JSON.stringify({ type: 'response', ...event }), plain: event.content }];
 }
 
 /** A text as bodies `{"content": …}`, none of them longer than `longestPost`. */

@@ -14,6 +14,7 @@ import type { Outgoing } from '../delivery-store.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { AnswerPoster } from '../posted-answers/answer-poster.ts';
 import { checkReplyUrl } from '../posted-answers/check-reply-url.ts';
+import { postedRetries } from '../posted-answers/posted-retries.ts';
 import { longestPost, renderAnswer, renderText } from '../posted-answers/render-answer.ts';
 import { SendError } from '../send-error.ts';
 import { parseRestUpdate, updateOf } from './rest-message.ts';
@@ -41,6 +42,7 @@ class RestAdapter implements ChannelAdapter {
     idempotentSend: true,
     files: { mostBytesIn: 0, mostBytesOut: 0 },
   };
+  readonly retries = postedRetries;
   readonly #context: ChannelAdapterContext;
   readonly #definition: ChannelDefinitionOf<'rest'>;
   readonly #poster: AnswerPoster;
@@ -119,7 +121,7 @@ class RestAdapter implements ChannelAdapter {
   }
 
   renderOutgoing(outgoing: Outgoing, at: string): readonly Chunk[] {
-    return renderAnswer(outgoing, at);
+    return renderAnswer(outgoing, at, this.#definition.spec.callbacks);
   }
 
   render(markdown: string): readonly Chunk[] {

@@ -204,7 +204,7 @@ describe('the webhook adapter', () => {
     [{ status: 429 }, { verdict: 'retry', code: 'rate_limited', retryAfterMs: 60_000 }],
     [
       { status: 503, headers: { 'retry-after': '7' } },
-      { verdict: 'retry', retryAfterMs: 7000 },
+      { verdict: 'retry', retryAfterMs: undefined, leastWaitMs: 7000 },
     ],
     [
       { status: 429, headers: { 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT' } },

@@ -15,6 +15,7 @@ import { definitionOf } from '../definition-of.ts';
 import type { Outgoing } from '../delivery-store.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { AnswerPoster } from '../posted-answers/answer-poster.ts';
+import { postedRetries } from '../posted-answers/posted-retries.ts';
 import { longestPost, renderAnswer, renderText } from '../posted-answers/render-answer.ts';
 import { SendError } from '../send-error.ts';
 import { sendText } from '../send-text.ts';
@@ -44,6 +45,7 @@ class WebhookAdapter implements ChannelAdapter {
     idempotentSend: true,
     files: { mostBytesIn: 0, mostBytesOut: 0 },
   };
+  readonly retries = postedRetries;
   readonly #context: ChannelAdapterContext;
   readonly #definition: ChannelDefinitionOf<'webhook'>;
   readonly #poster: AnswerPoster | undefined;
@@ -156,7 +158,7 @@ class WebhookAdapter implements ChannelAdapter {
   }
 
   renderOutgoing(outgoing: Outgoing, at: string): readonly Chunk[] {
-    return renderAnswer(outgoing, at);
+    return renderAnswer(outgoing, at, { approvals: this.#definition.spec.reply?.approvals === true });
   }
 
   render(markdown: string): readonly Chunk[] {

@@ -83,7 +83,8 @@ export class AmqpEventHandler implements EventHandler {
   }
 
   health(): Promise<HealthReport> {
-    return Promise.resolve(this.#reader?.health() ?? this.#line.health());
+    const line = this.#line.health();
+    return Promise.resolve(line.status === 'down' ? line : (this.#reader?.health() ?? line));
   }
 
   async #take(entries: readonly StreamEntry[]): Promise<readonly RefusedEntry[]> {

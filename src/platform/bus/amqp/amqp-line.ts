@@ -1,5 +1,6 @@
 import type { ChannelModel, ConfirmChannel, Message, Options, RecoveringChannelModel } from 'amqplib';
 import { AppError, withDeadline, type Clock, type HealthReport, type Logger } from '../../../base/index.ts';
+import { FirstConnection } from '../broker-line.ts';
 
 export interface AmqpLineDeps {
   readonly clock: Clock;
@@ -13,7 +14,7 @@ export type ChannelSetup = (channel: ConfirmChannel) => Promise<void>;
 
 const answerLimitMs = 5000;
 const heartbeatSeconds = 10;
-const firstRetries = 2;
+
 const firstPauseMs = 100;
 const longestPauseMs = 5000;
 
@@ -26,22 +27,47 @@ export function unavailable(cause?: unknown): AppError {
   );
 }
 
+/** What is wrong with the address, where the broker says so. */
+function refusalOf(error: unknown): AppError | undefined {
+  const said = error instanceof Error ? error.message : '';
+  if (/ACCESS_REFUSED|\b403\b/.test(said))
+    return new AppError('invalid_config', 'the AMQP broker refuses the user or password of its address');
+  // amqplib keeps to itself what the broker says there.
+  if (/Expected ConnectionOpenOk/.test(said))
+    return new AppError(
+      'invalid_config',
+      'the AMQP broker does not let the user of its address into the virtual host that it names, or has none of that name',
+    );
+  return undefined;
+}
+
 /** A connection to an AMQP broker with one channel for all, by the library amqplib, which is loaded at `start`. */
 export class AmqpLine {
   readonly #deps: AmqpLineDeps;
+  readonly #first: FirstConnection;
   readonly #setups = new Set<ChannelSetup>();
   readonly #returned = new Map<string, () => void>();
+  #isRunning = false;
   #model: RecoveringChannelModel | undefined;
   #channel: ConfirmChannel | undefined;
   #messages = 0;
 
   constructor(deps: AmqpLineDeps) {
     this.#deps = deps;
+    this.#first = new FirstConnection(deps, 'The AMQP broker');
   }
 
-  /** Error: `storage_unavailable` when the broker cannot be reached, `invalid_config` when it refuses the user. */
+  /**
+   * Resolves without a connection too, after 5 s of trying. Error: `invalid_config` when the broker refuses the user, or has
+   * no such virtual host.
+   */
   async start(): Promise<void> {
-    if (this.#model !== undefined) return;
+    if (this.#isRunning) return;
+    await this.#first.begin(() => this.#connect());
+    this.#isRunning = true;
+  }
+
+  async #connect(): Promise<void> {
     const { connect } = await import('amqplib');
     const { logger, url } = this.#deps;
     const address = new URL(url);
@@ -54,17 +80,15 @@ export class AmqpLine {
         recovery: {
           initialDelay: firstPauseMs,
           maxDelay: longestPauseMs,
-          initialMaxRetries: firstRetries,
+          // The first connection is tried again by us, so that a start need not wait for it.
+          initialMaxRetries: 0,
           setup: async (model: ChannelModel) => {
             await this.#open(() => model.createConfirmChannel());
           },
         },
       });
     } catch (error) {
-      const isRefused = error instanceof Error && /ACCESS_REFUSED|403/.test(error.message);
-      throw isRefused
-        ? new AppError('invalid_config', 'the AMQP broker refuses the user or password of its address')
-        : unavailable(error);
+      throw refusalOf(error) ?? unavailable(error);
     }
     this.#model.on('error', () => {});
     this.#model.on('disconnect', () => {
@@ -75,6 +99,8 @@ export class AmqpLine {
   }
 
   async stop(): Promise<void> {
+    this.#isRunning = false;
+    await this.#first.end();
     const model = this.#model;
     this.#model = undefined;
     this.#channel = undefined;
@@ -91,15 +117,15 @@ export class AmqpLine {
 
   /** Error: `not_ready` before `start`, `storage_unavailable` while the broker is away. */
   get channel(): ConfirmChannel {
-    if (this.#model === undefined) throw new AppError('not_ready', 'the AMQP connection is not open');
+    if (!this.#isRunning) throw new AppError('not_ready', 'the AMQP connection is not open');
     if (this.#channel === undefined) throw unavailable();
     return this.#channel;
   }
 
   /** A channel of its own. */
   async open(): Promise<ConfirmChannel> {
-    if (this.#model === undefined) throw new AppError('not_ready', 'the AMQP connection is not open');
-    if (this.#channel === undefined) throw unavailable();
+    if (!this.#isRunning) throw new AppError('not_ready', 'the AMQP connection is not open');
+    if (this.#channel === undefined || this.#model === undefined) throw unavailable();
     const channel = await this.inTime(this.#model.createConfirmChannel());
     channel.on('error', () => {});
     return channel;
@@ -150,7 +176,7 @@ export class AmqpLine {
 
   health(): HealthReport {
     return this.#channel === undefined
-      ? { status: 'down', detail: 'The AMQP broker does not answer.' }
+      ? this.#first.report()
       : { status: 'ok', detail: 'The AMQP broker is connected.' };
   }
 

@@ -14,6 +14,11 @@ export interface NatsBusDeps extends NatsLineDeps {
   readonly capacity?: number;
 }
 
+/** `undefined` until there is a connection. */
+interface Listening {
+  subscription: Subscription | undefined;
+}
+
 const responders = 'agent33';
 
 /** The bus over NATS: JSON on plain subjects, as every client of NATS sends and reads it. */
@@ -23,7 +28,7 @@ export class NatsBus implements MessageBus {
   readonly #line: NatsLine;
   readonly #prefix: string;
   readonly #subscribers: SubscriberList;
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #listening = new Set<Listening>();
   #running = false;
 
   constructor(deps: NatsBusDeps) {
@@ -44,7 +49,7 @@ export class NatsBus implements MessageBus {
     this.#running = false;
     // Confirmed by NATS behind what it has sent, so all of it is in the mailboxes then.
     await this.#line.stop();
-    this.#subscriptions.clear();
+    this.#listening.clear();
     await this.#subscribers.drain();
   }
 
@@ -56,13 +61,13 @@ export class NatsBus implements MessageBus {
 
   async subscribe(pattern: string, handler: BusHandler): Promise<BusSubscription> {
     const { subscriber, remove } = this.#subscribers.add(pattern, handler);
-    const subscription = await this.#listen(pattern, {}, (message, subject) => {
+    const listening = await this.#listen(pattern, {}, (message, subject) => {
       void subscriber.offer({ subject, payload: parseMessage(message.string()) });
     });
     return {
       unsubscribe: async () => {
         remove();
-        this.#end(subscription);
+        this.#end(listening);
       },
     };
   }
@@ -90,14 +95,14 @@ export class NatsBus implements MessageBus {
 
   async respond(pattern: string, handler: Responder): Promise<BusSubscription> {
     compilePattern(pattern);
-    const subscription = await this.#listen(pattern, { queue: responders }, (message, subject) => {
+    const listening = await this.#listen(pattern, { queue: responders }, (message, subject) => {
       Promise.resolve()
         .then(() => handler(parseMessage(message.string()), { subject }))
         .then((answer) => JSON.stringify(answer), errorAnswer)
         .then((text) => message.respond(text))
         .catch((error: unknown) => this.#deps.logger.warn({ subject, error }, 'an answer was not sent'));
     });
-    return { unsubscribe: async () => this.#end(subscription) };
+    return { unsubscribe: async () => this.#end(listening) };
   }
 
   health(signal: AbortSignal): Promise<HealthReport> {
@@ -108,28 +113,31 @@ export class NatsBus implements MessageBus {
     pattern: string,
     options: { readonly queue?: string },
     onMessage: (message: Msg, subject: string) => void,
-  ): Promise<Subscription> {
+  ): Promise<Listening> {
     this.#assertRunning();
-    const { connection } = this.#line;
-    const subscription = connection.subscribe(`${this.#prefix}${pattern}`, {
-      ...options,
-      callback: (error: Error | null, message: Msg) => {
-        const subject = message.subject.slice(this.#prefix.length);
-        try {
-          if (error !== null) throw error;
-          onMessage(message, subject);
-        } catch (fault) {
-          this.#deps.logger.warn({ subject, error: fault }, 'a message of the bus was not understood');
-        }
-      },
+    const listening: Listening = { subscription: undefined };
+    this.#listening.add(listening);
+    const callback = (error: Error | null, message: Msg): void => {
+      const subject = message.subject.slice(this.#prefix.length);
+      try {
+        if (error !== null) throw error;
+        onMessage(message, subject);
+      } catch (fault) {
+        this.#deps.logger.warn({ subject, error: fault }, 'a message of the bus was not understood');
+      }
+    };
+    let begun: NatsConnection | undefined;
+    this.#line.whenOpen((connection) => {
+      if (!this.#listening.has(listening)) return;
+      listening.subscription = connection.subscribe(`${this.#prefix}${pattern}`, { ...options, callback });
+      begun = connection;
     });
-    this.#subscriptions.add(subscription);
-    await confirmed(connection);
-    return subscription;
+    if (begun !== undefined) await confirmed(begun);
+    return listening;
   }
 
-  #end(subscription: Subscription): void {
-    if (this.#subscriptions.delete(subscription)) subscription.unsubscribe();
+  #end(listening: Listening): void {
+    if (this.#listening.delete(listening)) listening.subscription?.unsubscribe();
   }
 
   #assertRunning(): void {

@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { AppError, withDeadline, type Clock, type HealthReport, type Logger } from '../../../base/index.ts';
+import { FirstConnection } from '../broker-line.ts';
 import { pauseMs } from '../pause.ts';
 
 export interface NatsLineDeps {
@@ -16,17 +17,26 @@ const pingMs = 10_000;
 /** One connection to NATS by its own library, which is loaded at `start`. It comes back by itself. */
 export class NatsLine {
   readonly #deps: NatsLineDeps;
+  readonly #first: FirstConnection;
+  readonly #waiting = new Set<(connection: NatsConnection) => void>();
+  #isRunning = false;
   #connection: NatsConnection | undefined;
   #isUp = false;
   #failures = 0;
 
   constructor(deps: NatsLineDeps) {
     this.#deps = deps;
+    this.#first = new FirstConnection(deps, 'NATS');
   }
 
-  /** Error: `storage_unavailable` when NATS cannot be reached within 5 s, `invalid_config` when it refuses the user. */
+  /** Resolves without a connection too, after 5 s of trying. Error: `invalid_config` when NATS refuses the user. */
   async start(): Promise<void> {
-    if (this.#connection !== undefined) return;
+    if (this.#isRunning) return;
+    await this.#first.begin(() => this.#connect());
+    this.#isRunning = true;
+  }
+
+  async #connect(): Promise<void> {
     const { connect } = await import('@nats-io/transport-node');
     const { hostname, port, protocol, username, password } = new URL(this.#deps.url);
     try {
@@ -49,10 +59,21 @@ export class NatsLine {
     }
     this.#isUp = true;
     void this.#watch(this.#connection);
+    for (const begin of this.#waiting) begin(this.#connection);
+    this.#waiting.clear();
+  }
+
+  /** Hands the connection over: now, or as soon as there is one. Its library keeps what was begun on it. */
+  whenOpen(begin: (connection: NatsConnection) => void): void {
+    if (this.#connection === undefined) this.#waiting.add(begin);
+    else begin(this.#connection);
   }
 
   /** Sends what waits, lets subscriptions finish what came for them, and closes. */
   async stop(): Promise<void> {
+    this.#isRunning = false;
+    await this.#first.end();
+    this.#waiting.clear();
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined || connection.isClosed()) return;
@@ -67,9 +88,9 @@ export class NatsLine {
 
   /** Error: `not_ready`, `storage_unavailable` while the connection is away. */
   get connection(): NatsConnection {
-    if (this.#connection === undefined)
-      throw new AppError('not_ready', 'The connection to NATS is not open.');
-    return this.#connection;
+    if (this.#connection !== undefined) return this.#connection;
+    if (this.#isRunning) throw unavailable();
+    throw new AppError('not_ready', 'The connection to NATS is not open.');
   }
 
   /** Error: `storage_unavailable` while NATS is away, for what must not wait until it is back. */
@@ -85,8 +106,7 @@ export class NatsLine {
   }
 
   async health(signal: AbortSignal): Promise<HealthReport> {
-    if (this.#connection === undefined || !this.#isUp)
-      return { status: 'down', detail: 'NATS does not answer.' };
+    if (this.#connection === undefined || !this.#isUp) return this.#first.report();
     const late = new Promise<'late'>((resolve) => {
       signal.addEventListener('abort', () => resolve('late'), { once: true });
     });
@@ -97,9 +117,7 @@ export class NatsLine {
       ),
       late,
     ]);
-    return answered === 'ok'
-      ? { status: 'ok', detail: 'NATS answers.' }
-      : { status: 'down', detail: 'NATS does not answer.' };
+    return answered === 'ok' ? { status: 'ok', detail: 'NATS answers.' } : this.#first.report();
   }
 
   async #watch(connection: NatsConnection): Promise<void> {

@@ -37,20 +37,32 @@ export class NatsStreams extends StreamSet {
     return this.#line.health(signal);
   }
 
-  /** Error: `invalid_config` without JetStream. */
+  /** Error: `invalid_config` without JetStream. While NATS is away that is found out by whoever comes first. */
   protected async open(): Promise<void> {
+    this.#manager = undefined;
+    this.#known.clear();
     await this.#line.start();
+    try {
+      await this.#prepare();
+    } catch (error) {
+      if (error instanceof AppError && error.retryable) return;
+      await this.#line.stop();
+      throw error;
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { live } = this.#line;
+    if (this.#manager !== undefined) return;
     const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
     try {
-      this.#manager = await jetstreamManager(this.#line.connection);
+      this.#manager = await jetstreamManager(live);
     } catch (error) {
-      await this.#line.stop();
       throw error instanceof Error && error.name === 'JetStreamNotEnabled'
         ? new AppError('invalid_config', noJetStream)
         : unavailable(error);
     }
-    this.#streams = jetstream(this.#line.connection);
-    this.#known.clear();
+    this.#streams = jetstream(live);
   }
 
   protected close(): Promise<void> {
@@ -112,7 +124,7 @@ export class NatsStreams extends StreamSet {
     const name = subject.replaceAll('.', '_');
     if (this.#known.has(name)) return name;
     try {
-      this.#line.assertUp();
+      await this.#prepare();
       await this.#api.streams.add({ name, subjects: [subject] });
     } catch (error) {
       // One of that name, set up by somebody who wants it otherwise, stays as it is.

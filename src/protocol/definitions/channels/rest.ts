@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { durationMs } from '../metadata.ts';
 import { sharedChannelFields } from './shared.ts';
-import { hostNames, notForPeople, outgoingSignature, webAccess } from './web-shared.ts';
+import { hostNames, notForPeople, outgoingPosts, webAccess } from './web-shared.ts';
 
 /** Our own HTTP API as a channel. */
 export const restChannel = z
@@ -18,7 +18,7 @@ export const restChannel = z
         hosts: hostNames
           .default([])
           .describe('Hosts that a call may have its answer posted to. An empty list: none.'),
-        ...outgoingSignature,
+        ...outgoingPosts,
       })
       .prefault({})
       .describe('Answers that are posted to an address of the caller.'),

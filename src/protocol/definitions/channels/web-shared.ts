@@ -33,8 +33,12 @@ function keyLength(secret: string): number {
     : 0;
 }
 
-/** How what is posted is signed. */
-export const outgoingSignature = {
+/** What is posted beside answers, and how it is signed. */
+export const outgoingPosts = {
+  approvals: z
+    .boolean()
+    .default(true)
+    .describe('What a run asks people is posted too, with the exact arguments; see docs/approvals.md.'),
   secret: secrets(signingSecret)
     .optional()
     .describe(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { definitionName, durationMs } from '../metadata.ts';
 import { targetSpec } from '../target.ts';
 import { sharedChannelFields } from './shared.ts';
-import { hostNames, notForPeople, outgoingSignature, secrets, webAccess } from './web-shared.ts';
+import { hostNames, notForPeople, outgoingPosts, secrets, webAccess } from './web-shared.ts';
 
 const headerName = z
   .string()
@@ -167,7 +167,7 @@ export const webhookChannel = z
           .describe('Where answers are posted.'),
         urlFrom: expression.optional().describe('Where in the call the address is, of one of hosts.'),
         hosts: hostNames.default([]).describe('Hosts that urlFrom may name. An empty list: none.'),
-        ...outgoingSignature,
+        ...outgoingPosts,
       })
       .refine(({ url, urlFrom }) => url !== undefined || urlFrom !== undefined, {
         path: ['url'],
