@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { visibleLine } from '../../../base/index.ts';
+import { contactInWords, placeInWords } from '../card-words.ts';
 import { lenient } from './whatsapp-update.ts';
 
 const mostContacts = 20;
-const longestPart = 300;
 
 const text = lenient(z.string());
 const place = z.object({
@@ -19,31 +18,22 @@ const card = z.object({
   ),
 });
 
-/** A place in words: there is no file behind it. Empty where it cannot be read. */
+/** A place in words. Empty where it cannot be read. */
 export function readLocation(inner: unknown): string {
   const parsed = place.safeParse(inner);
-  if (!parsed.success) return '';
-  const { latitude, longitude, name, address } = parsed.data;
-  const words = [name, address].flatMap((part) => (isPresent(part) ? [visibleLine(part, longestPart)] : []));
-  return [`Location: ${latitude}, ${longitude}`, ...words].join('; ');
+  return parsed.success ? placeInWords(parsed.data, parsed.data.name, parsed.data.address) : '';
 }
 
 /** Contact cards in words, one in a line. */
 export function readContacts(inner: unknown): string {
   if (!Array.isArray(inner)) return '';
-  const lines = inner.slice(0, mostContacts).flatMap((one: unknown) => {
+  const lines = inner.slice(0, mostContacts).map((one: unknown) => {
     const parsed = card.safeParse(one);
-    if (!parsed.success) return [];
+    if (!parsed.success) return '';
     const { name, phones } = parsed.data;
-    const parts = [
-      name?.formatted_name ?? [name?.first_name, name?.last_name].filter(isPresent).join(' '),
-      ...(phones ?? []).map(({ phone, wa_id }) => phone ?? wa_id),
-    ].filter(isPresent);
-    return parts.length === 0 ? [] : [`Contact: ${visibleLine(parts.join(', '), longestPart)}`];
+    const full = [name?.first_name, name?.last_name].filter((part) => part !== undefined && part !== null);
+    const numbers = (phones ?? []).map(({ phone, wa_id }) => phone ?? wa_id);
+    return contactInWords(name?.formatted_name ?? full.join(' '), ...numbers);
   });
-  return lines.join('\n');
-}
-
-function isPresent(value: string | null | undefined): value is string {
-  return typeof value === 'string' && value !== '';
+  return lines.filter((line) => line !== '').join('\n');
 }
