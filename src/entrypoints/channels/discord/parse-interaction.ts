@@ -4,6 +4,7 @@ import type { Attachment, Message } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { readAttachment } from './attachments.ts';
 import { optionsAsJson, readCommandInput, readFormFields, type CommandInput } from './command-options.ts';
+import { readable } from './read-content.ts';
 import { lenient, snowflake, timeOfSnowflake } from './snowflake.ts';
 
 /** Kinds of interactions that Discord sends. */
@@ -26,7 +27,8 @@ const interaction = z.object({
   id: snowflake,
   type: z.int(),
   application_id: lenient(z.string()),
-  guild_id: lenient(snowflake),
+  // One that cannot be read must not pass for a direct message.
+  guild_id: snowflake.nullish(),
   channel_id: lenient(snowflake),
   channel: lenient(
     z.object({ id: lenient(snowflake), type: lenient(z.int()), parent_id: lenient(snowflake) }),
@@ -154,7 +156,9 @@ function readCommandDeed(
   const isAsk = name === askCommand.name && input.options.some(({ name }) => name === askCommand.option);
   if (isAsk) {
     const text = input.options.find((option) => option.name === askCommand.option)?.value;
-    return { text: String(text), kind: 'message', structure, attachments };
+    const people = isJsonObject(resolved['users']) ? Object.values(resolved['users']) : [];
+    const words = readable(String(text), people, { botId: '' });
+    return { text: words, kind: 'message', structure, attachments };
   }
   const written = ownCommands.has(name)
     ? input.options.map((option) => String(option.value))
