@@ -2,7 +2,7 @@ import type { Message } from '../../../protocol/index.ts';
 import type { Acceptance, ChannelAdapterContext } from '../channel-adapter.ts';
 import { parseWhatsAppEvent } from './parse-update.ts';
 import { PersonDirectory } from './person-directory.ts';
-import { readIdentityChange } from './read-identity-change.ts';
+import { readIdentityChange, readIdUpdate } from './read-identity-change.ts';
 import { readStatus } from './read-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
 import { splitCall } from './split-call.ts';
@@ -81,7 +81,7 @@ export class InboundCalls {
       if (status !== undefined) await this.#receipts.take(status);
       return { outcome: 'ignored' };
     } else {
-      const change = readIdentityChange(event.item);
+      const change = event.kind === 'identity' ? readIdUpdate(event.item) : readIdentityChange(event.item);
       if (change !== undefined) {
         await this.#people.rename(change);
         this.#context.logger.info({ ...change }, 'somebody has other ids now; the conversation goes on');
@@ -123,6 +123,7 @@ export class InboundCalls {
 /** Statuses stand for themselves; messages follow each other where they have a sender in common. */
 function conversationOf({ kind, item }: WhatsAppEvent): string {
   if (kind === 'status') return JSON.stringify(['status', item['id']]);
+  if (kind === 'identity') return JSON.stringify(['identity', item['user_id'] ?? null]);
   return JSON.stringify(['message', item['from_user_id'] ?? item['from']]);
 }
 

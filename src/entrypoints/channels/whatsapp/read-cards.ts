@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { contactInWords, placeInWords } from '../card-words.ts';
-import { lenient } from './whatsapp-update.ts';
+import { contactInWords, listInWords, placeInWords } from '../card-words.ts';
+import { lenient, wordOf } from './whatsapp-update.ts';
 
 const mostContacts = 20;
+const mostProducts = 100;
 
 const text = lenient(z.string());
 const place = z.object({
@@ -15,6 +16,20 @@ const card = z.object({
   name: lenient(z.object({ formatted_name: text, first_name: text, last_name: text })),
   phones: lenient(
     z.array(z.object({ phone: text, wa_id: text }).catch({ phone: undefined, wa_id: undefined })),
+  ),
+});
+
+const order = z.object({
+  text,
+  product_items: lenient(
+    z.array(
+      z.object({
+        product_retailer_id: z.unknown().optional(),
+        quantity: z.unknown().optional(),
+        item_price: z.unknown().optional(),
+        currency: z.unknown().optional(),
+      }),
+    ),
   ),
 });
 
@@ -36,4 +51,20 @@ export function readContacts(inner: unknown): string {
     return contactInWords(name?.formatted_name ?? full.join(' '), ...numbers);
   });
   return lines.filter((line) => line !== '').join('\n');
+}
+
+/** A cart in words: its products by the seller's own ids, and what was written beside it. */
+export function readOrder(inner: unknown): string {
+  const parsed = order.safeParse(inner);
+  if (!parsed.success) return '';
+  const { text: beside, product_items: products } = parsed.data;
+  const items = (products ?? []).slice(0, mostProducts).map((one) => {
+    const price = [wordOf(one.item_price), wordOf(one.currency)].join(' ').trim();
+    return `${wordOf(one.quantity)} × ${wordOf(one.product_retailer_id)}${price === '' ? '' : `, ${price} each`}`;
+  });
+  const words = (beside ?? '').trim();
+  return [
+    ...(items.length === 0 ? [] : [listInWords('Order', '', items)]),
+    ...(words === '' ? [] : [words]),
+  ].join('\n');
 }

@@ -1,8 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from '../../../base/index.ts';
 import { wordOf, type WhatsAppEvent } from './whatsapp-update.ts';
 
+/** What is read; everything else tells of the account. */
+const readFields = new Set<unknown>(['messages', 'user_id_update']);
+
 /**
- * The messages and statuses of a call, in its order; `skipped` says of everything else why it is left out. A call
+ * The messages, statuses and changed ids of a call, in its order; `skipped` says of everything else why it is left out. A call
  * carries entries, those carry changes, and those carry messages or statuses, any number of each. Never throws.
  */
 export function splitCall(update: unknown): {
@@ -15,7 +18,7 @@ export function splitCall(update: unknown): {
   for (const entry of objectsIn(update['entry'])) {
     for (const change of objectsIn(entry['changes'])) {
       const value = change['value'];
-      if (change['field'] !== 'messages' || !isJsonObject(value)) {
+      if (!readFields.has(change['field']) || !isJsonObject(value)) {
         skipped.push(`a change of "${wordOf(change['field']).slice(0, 60)}"`);
         continue;
       }
@@ -34,11 +37,11 @@ interface Place {
 }
 
 function eventsOf({ update, entry, change, value }: Place): readonly WhatsAppEvent[] {
-  const { messages, statuses, ...shared } = value;
+  const { messages, statuses, user_id_update: renamed, ...shared } = value;
   const { metadata } = shared;
   const phoneNumberId = isJsonObject(metadata) ? wordOf(metadata['phone_number_id']) : '';
   const contacts = objectsIn(value['contacts']);
-  const lone = (name: 'messages' | 'statuses', item: JsonObject): JsonObject => ({
+  const lone = (name: 'messages' | 'statuses' | 'user_id_update', item: JsonObject): JsonObject => ({
     ...update,
     entry: [{ ...entry, changes: [{ ...change, value: { ...shared, [name]: [item] } }] }],
   });
@@ -56,6 +59,13 @@ function eventsOf({ update, entry, change, value }: Place): readonly WhatsAppEve
       contacts,
       phoneNumberId,
       raw: lone('statuses', item),
+    })),
+    ...objectsIn(renamed).map((item) => ({
+      kind: 'identity' as const,
+      item,
+      contacts,
+      phoneNumberId,
+      raw: lone('user_id_update', item),
     })),
   ];
 }

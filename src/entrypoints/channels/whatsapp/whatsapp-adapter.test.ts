@@ -331,18 +331,28 @@ describe('the WhatsApp adapter', () => {
       const notice = { id: 'wamid.sys', from: '4911111', timestamp: '1', type: 'system', system };
       await adapter.enqueueWebhookUpdate(whatsappCall(ids, { messages: [notice] }));
       await say('4922222', 'DE.2');
+      const renamed = [{ wa_id: '4933333', user_id: { previous: 'DE.2', current: 'DE.3' }, timestamp: '2' }];
+      const metadata = { phone_number_id: ids.phoneNumberId };
+      const value = { messaging_product: 'whatsapp', metadata, user_id_update: renamed };
+      await adapter.enqueueWebhookUpdate({
+        object: 'whatsapp_business_account',
+        entry: [{ id: '1', changes: [{ field: 'user_id_update', value }] }],
+      });
+      await say(null, 'DE.3');
       expect(accepted.map((message) => adapter.conversation(message))).toEqual(
-        Array.from({ length: 3 }, () => `whatsapp:${ids.phoneNumberId}:DE.1`),
+        Array.from({ length: 4 }, () => `whatsapp:${ids.phoneNumberId}:DE.1`),
       );
       expect(accepted.map((message) => adapter.replyAddress(message).chatId)).toEqual([
         'DE.1',
         'DE.1',
         'DE.2',
+        'DE.3',
       ]);
       expect(accepted.map((message) => message.user_aliases)).toEqual([
         ['4911111'],
         ['4911111'],
         ['DE.2', '4922222'],
+        ['DE.3', '4933333'],
       ]);
       await adapter.stop();
     });
