@@ -13,6 +13,8 @@ export const interactionTypes = { ping: 1, command: 2, component: 3, autocomplet
 /** The command by which people talk to the agent where Discord does not show it their messages. */
 export const askCommand = { name: 'agent33', option: 'message' } as const;
 
+/** It becomes a part of addresses, and a row. */
+const interactionToken = /^[!-~]{1,1000}$/;
 const groupDirectMessage = 3;
 const threadTypes = new Set([10, 11, 12]);
 const attachmentOption = 11;
@@ -59,7 +61,8 @@ interface Deed {
 
 /** True for what Discord sends as an interaction, whatever its type. */
 export function isInteraction(update: unknown): update is JsonObject {
-  return isJsonObject(update) && typeof update['type'] === 'number' && typeof update['token'] === 'string';
+  if (!isJsonObject(update) || typeof update['type'] !== 'number') return false;
+  return typeof update['token'] === 'string' && interactionToken.test(update['token']);
 }
 
 /** An interaction as a message of the pipeline: commands with their options as `name=value`. Never throws. */

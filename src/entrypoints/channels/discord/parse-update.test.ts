@@ -177,6 +177,13 @@ describe('reading what Discord sends', () => {
     expect(messageOf({ ...d, content: 'look', embeds }).text).toBe('look');
   });
 
+  it.each(['', 'a\0b', '\ud800', 'a b', 'x'.repeat(1001), 7])(
+    'is no interaction with the token %j',
+    (token) => {
+      expect(parse({ ...payloads.command, token }).ignored).toBeDefined();
+    },
+  );
+
   it('does not take a message for private whose server cannot be read', () => {
     const { d } = payloads.groupMention;
     expect(parse({ t: 'MESSAGE_CREATE', d: { ...d, guild_id: 6 } }).ignored).toBeDefined();
