@@ -33,8 +33,6 @@ const epochMs = 1_420_070_400_000n;
 export class FakeDiscord {
   readonly token = 'fake-discord-token';
   readonly applicationId = '900000000000000001';
-  /** The role that every server has made for the bot. */
-  readonly roleId = '650000000000000001';
   /** 64 hexadecimal digits. */
   readonly publicKey: string;
   readonly calls: Call[] = [];
@@ -265,10 +263,7 @@ export class FakeDiscord {
       case 'GET /channels/:id':
         return this.channels.has(id) ? ok(this.channels.get(id)) : ok({ id, type: 0 });
       case 'GET /guilds/:id/roles':
-        return ok([
-          { id, name: '@everyone' },
-          { id: this.roleId, name: 'agent33', managed: true, tags: { bot_id: this.applicationId } },
-        ]);
+        return ok([{ id: `6${this.applicationId.slice(1)}`, tags: { bot_id: this.applicationId } }]);
       case 'POST /applications/:id/commands':
         this.commands.set(String(body['name']), body);
         return ok(body);

@@ -173,7 +173,7 @@ describe('Discord over the gateway', () => {
   it('answers a mention of the role that has its name, and asks for the roles of a server once', async () => {
     const guildId = '600000000000000001';
     await start({ access: { groups: 'open' } });
-    const { roleId } = ground.discord;
+    const roleId = `6${ground.discord.applicationId.slice(1)}`;
     const say = (id: string) =>
       ground.discord.userSays({
         channelId: dm,

@@ -4,7 +4,7 @@ import type { Attachment } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { readAttached, readBlocks, wordsOfCard, wordsOfShare } from './read-parts.ts';
 import { mentionsUser, readSlackText } from './read-text.ts';
-import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
+import { chatTypeOf, lenient, slackId, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 const mostFiles = 50;
 /** Slack itself, which has no bot id: it tells apps in direct messages that a channel was archived, and the like. */
@@ -14,7 +14,7 @@ const written = new Set(['file_share', 'thread_broadcast', 'me_message', 'bot_me
 
 const stamp = z.string().regex(/^\d{1,12}\.\d{1,9}$/);
 const file = z.object({
-  id: z.string().min(1),
+  id: slackId,
   name: lenient(z.string()),
   mimetype: lenient(z.string()),
   size: lenient(z.int().nonnegative()),
@@ -28,11 +28,11 @@ const names = z.object({
 const message = z.object({
   type: z.string(),
   subtype: lenient(z.string()),
-  channel: z.string().min(1),
+  channel: slackId,
   channel_type: lenient(z.string()),
-  user: lenient(z.string()),
-  bot_id: lenient(z.string()),
-  app_id: lenient(z.string()),
+  user: lenient(slackId),
+  bot_id: lenient(slackId),
+  app_id: lenient(slackId),
   username: lenient(z.string()),
   text: lenient(z.string()),
   ts: stamp,

@@ -285,6 +285,14 @@ describe('an update of Slack', () => {
     expect(event(said, { allowBots: [user] }).message).toMatchObject({ from_bot: true });
   });
 
+  it('makes no keys of ids that are none', () => {
+    const long = 'C'.repeat(10_000);
+    expect(event({ channel: long }).ignored).toBeDefined();
+    expect(event({ user: long }).ignored).toBe('a message without sender');
+    expect(parse({ ...slash, trigger_id: long }).ignored).toBeDefined();
+    expect(parse({ ...press, trigger_id: long }).message?.dedupe_key.length).toBeLessThan(200);
+  });
+
   it('does not take an empty subtype for a notice', () => {
     expect(event({ subtype: '' }).message?.text).toBe('hello');
   });
