@@ -12,6 +12,7 @@ const file = z.object({
   file_size: lenient(z.number().nonnegative()),
 });
 const written = z.object({ text, caption: text });
+const place = z.object({ id: telegramId, title: text });
 
 /** A message of Telegram's, as far as it is read. */
 export const chatMessage = z.object({
@@ -19,7 +20,7 @@ export const chatMessage = z.object({
   date: lenient(z.int().min(0).max(8_640_000_000_000)),
   chat: z.object({ id: telegramId, type: z.string(), is_forum: flag, is_direct_messages: flag }),
   from: lenient(telegramUser),
-  sender_chat: lenient(z.object({ id: telegramId, title: text })),
+  sender_chat: lenient(place),
   author_signature: text,
   is_automatic_forward: flag,
   ...written.shape,
@@ -28,7 +29,22 @@ export const chatMessage = z.object({
   message_thread_id: lenient(z.int()),
   is_topic_message: flag,
   media_group_id: text,
-  reply_to_message: lenient(z.object({ message_id: z.int(), from: lenient(telegramUser), ...written.shape })),
+  reply_to_message: lenient(
+    z.object({
+      message_id: z.int(),
+      from: lenient(telegramUser),
+      sender_chat: lenient(place),
+      ...written.shape,
+    }),
+  ),
+  forward_origin: lenient(
+    z.object({
+      sender_user: lenient(telegramUser),
+      sender_user_name: text,
+      sender_chat: lenient(place),
+      chat: lenient(place),
+    }),
+  ),
   quote: lenient(z.object({ text: z.string() })),
   photo: lenient(z.array(file)),
   document: lenient(file),
@@ -61,7 +77,8 @@ export function attachmentsOf(source: ChatMessage): readonly Attachment[] {
     const value = source[field];
     // Of a photo Telegram sends every size; the last one is the largest.
     const item = Array.isArray(value) ? value.at(-1) : value;
-    if (item === undefined || item === null) continue;
+    // A moving picture comes as a document too.
+    if (item === undefined || item === null || found.some(({ id }) => id === item.file_id)) continue;
     found.push({
       id: item.file_id,
       kind,

@@ -138,6 +138,35 @@ describe('a Telegram update', () => {
     });
   });
 
+  it('says of what is passed on that somebody else wrote it, and obeys no command in it', () => {
+    const forward = (origin: object, text = '/new start') =>
+      say({ text, forward_origin: { date: 1, ...origin } });
+    expect(forward({ type: 'user', sender_user: { id: 8, first_name: 'Bo' } })).toMatchObject({
+      kind: 'message',
+      text: 'Forwarded message of Bo:\n/new start',
+    });
+    expect(forward({ type: 'hidden_user', sender_user_name: 'Cy' })?.text).toMatch(
+      /^Forwarded message of Cy:/,
+    );
+    expect(forward({ type: 'channel', chat: { id: -9, title: 'News' } })?.text).toMatch(/of News:/);
+    expect(forward({ type: 'newer' })?.text).toBe('Forwarded message:\n/new start');
+    expect(say({ photo: [{ file_id: 'a' }], forward_origin: { type: 'user' } })?.text).toBe('');
+  });
+
+  it('names the channel whose post is answered, and has a moving picture once', () => {
+    const from_channel = {
+      message_id: 2,
+      from: { id: 777_000, first_name: 'Telegram' },
+      sender_chat: { id: -9, title: 'News' },
+    };
+    expect(say({ text: 'why?', reply_to_message: { ...from_channel, text: 'post' } })?.quoted).toEqual({
+      user_name: 'News',
+      text: 'post',
+    });
+    const file = { file_id: 'g', mime_type: 'video/mp4' };
+    expect(say({ animation: file, document: file })?.attachments).toMatchObject([{ id: 'g', kind: 'video' }]);
+  });
+
   it('is no reply to the bot for standing in a topic that the bot began', () => {
     const reply_to_message = { message_id: 12, from: { id: 42, is_bot: true }, forum_topic_created: {} };
     const topic = { chat: { id: -5, type: 'supergroup' }, is_topic_message: true, message_thread_id: 12 };

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../../base/index.ts';
 import type { Message } from '../../../protocol/index.ts';
+import { forwardedInWords } from '../card-words.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { attachmentsOf, chatMessage, type ChatMessage } from './chat-message.ts';
 import { readCards } from './read-cards.ts';
-import { readQuote, repliedTo } from './read-quote.ts';
+import { forwardedFrom, readQuote, repliedTo } from './read-quote.ts';
 import { mentionsBot, readCommand, readEntities, withLinks, withoutMention } from './read-text.ts';
 import {
   lenient,
@@ -189,8 +190,10 @@ function toMessage(
   const replied = repliedTo(source);
   const mentioned = mentionsBot(plain, entities, bot) || command?.addressee === 'bot';
   if (command?.addressee === 'another' && !isDm && !mentioned) return undefined;
-  const isCommand = command !== undefined && command.addressee !== 'another';
-  const words = isCommand ? command.text : withoutMention(written, bot);
+  const forwarded = forwardedFrom(source);
+  // What somebody else wrote is no command of the one who passes it on.
+  const isCommand = command !== undefined && command.addressee !== 'another' && forwarded === undefined;
+  const own = plain === '' ? context.cards : isCommand ? command.text : withoutMention(written, bot);
   const quoted = readQuote(source, bot.id);
   const attachments = attachmentsOf(source);
   // Service messages (someone joined, a title changed) carry nothing that a person wrote or sent.
@@ -204,7 +207,7 @@ function toMessage(
     channel_id: String(source.chat.id),
     user_id: String(from.id),
     ...(userName === undefined ? {} : { user_name: userName }),
-    text: plain === '' ? context.cards : words,
+    text: forwarded === undefined || own === '' ? own : forwardedInWords(forwarded.name, own),
     timestamp: new Date(typeof source.date === 'number' ? source.date * 1000 : context.nowMs).toISOString(),
     ...topicOf(source),
     message_id: String(source.message_id),

@@ -22,6 +22,17 @@ export function readQuote(source: ChatMessage, botId: string): QuotedMessage | u
   const isOwn = String(replied?.from?.id ?? '') === botId;
   const text = chosen ?? (isOwn ? undefined : (replied?.text ?? replied?.caption));
   if (typeof text !== 'string' || text.trim() === '') return undefined;
-  const name = replied?.from ? nameOfUser(replied.from) : undefined;
+  const name = replied?.sender_chat?.title ?? (replied?.from ? nameOfUser(replied.from) : undefined);
   return { text, ...(name === undefined ? {} : { user_name: name }) };
+}
+
+/** Who wrote what is passed on, where that is told; `undefined`: the sender's own words. */
+export function forwardedFrom({
+  forward_origin: origin,
+}: ChatMessage): { readonly name: string | undefined } | undefined {
+  if (!origin) return undefined;
+  const { sender_user: user, sender_user_name: hidden, sender_chat: group, chat } = origin;
+  return {
+    name: (user ? nameOfUser(user) : undefined) ?? hidden ?? group?.title ?? chat?.title ?? undefined,
+  };
 }

@@ -87,6 +87,14 @@ describe('a message', () => {
     });
   });
 
+  it.each([{ forwarded: true }, { frequently_forwarded: true }])(
+    'says that it is passed on, and obeys no command in it: %j',
+    (context) => {
+      const extra = { type: 'text', text: { body: '/new' }, context };
+      expect(read({ extra }).message).toMatchObject({ kind: 'message', text: 'Forwarded message:\n/new' });
+    },
+  );
+
   it('is read by what is in it where the type is missing', () => {
     const location = { latitude: 1, longitude: 2 };
     expect(read({ extra: { type: undefined, text: undefined, location } }).message?.text).toBe(

@@ -55,8 +55,9 @@ export function parseWhatsAppEvent(event: WhatsAppEvent, reader: WhatsAppReader)
   const sender = senderOf(parsed.data, event.contacts);
   const [userId, ...aliases] = [sender.ids.scoped, sender.ids.phone, sender.ids.parent].filter(isPresent);
   if (userId === undefined) return { ignored: 'a message without sender' };
-  const content = readContent(event.item, parsed.data.type ?? typeOf(event.item), reader.commands);
-  if ('ignored' in content) return content;
+  const read = readContent(event.item, parsed.data.type ?? typeOf(event.item), reader.commands);
+  if ('ignored' in read) return read;
+  const content = withOrigin(read, event.item);
   const quoted = context?.id;
   const message: Message = {
     platform: 'whatsapp',
@@ -65,7 +66,7 @@ export function parseWhatsAppEvent(event: WhatsAppEvent, reader: WhatsAppReader)
     user_id: userId,
     ...(aliases.length === 0 ? {} : { user_aliases: aliases }),
     ...(sender.name === undefined ? {} : { user_name: sender.name }),
-    text: withOrigin(content, event.item),
+    text: content.text,
     timestamp: timeOf(timestamp, reader.nowMs),
     message_id: id,
     ...(isPresent(content.about ?? quoted) ? { reply_to: content.about ?? quoted ?? '' } : {}),
