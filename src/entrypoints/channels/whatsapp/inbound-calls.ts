@@ -6,7 +6,7 @@ import { readIdentityChange, readIdUpdate } from './read-identity-change.ts';
 import { readStatus } from './read-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
 import { splitCall } from './split-call.ts';
-import type { WhatsAppEvent, WhatsAppReader } from './whatsapp-update.ts';
+import { wordOf, type WhatsAppEvent, type WhatsAppReader } from './whatsapp-update.ts';
 
 const mostForeignNumbers = 100;
 const mostCourtesies = 1000;
@@ -122,9 +122,9 @@ export class InboundCalls {
 
 /** Statuses stand for themselves; messages follow each other where they have a sender in common. */
 function conversationOf({ kind, item }: WhatsAppEvent): string {
-  if (kind === 'status') return JSON.stringify(['status', item['id']]);
-  if (kind === 'identity') return JSON.stringify(['identity', item['user_id'] ?? null]);
-  return JSON.stringify(['message', item['from_user_id'] ?? item['from']]);
+  if (kind === 'status') return JSON.stringify([kind, wordOf(item['id'])]);
+  if (kind === 'identity') return JSON.stringify([kind, wordOf(item['wa_id'])]);
+  return JSON.stringify([kind, wordOf(item['from_user_id'] ?? item['from'])]);
 }
 
 function together(acceptances: readonly Acceptance[]): Acceptance {

@@ -313,6 +313,17 @@ describe('the WhatsApp adapter', () => {
       await adapter.stop();
     });
 
+    it('calls with something nested beyond reason in the place of an id', async () => {
+      const adapter = create();
+      await adapter.start();
+      const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+      const messages = [{ id: 'wamid.deep', from: deep, type: 'text', text: { body: 'x' } }];
+      const statuses = [{ id: deep, status: 'read' }];
+      const taken = await adapter.enqueueWebhookUpdate(whatsappCall(ids, { messages, statuses }));
+      expect(taken).toEqual({ outcome: 'ignored' });
+      await adapter.stop();
+    });
+
     it('people in the name under which they first wrote, and answers them where they are now', async () => {
       const adapter = create();
       await adapter.start();
