@@ -25,7 +25,9 @@ const chatMessage = z.object({
   attachments: z.unknown().optional(),
   sticker_items: lenient(z.array(z.unknown())),
   message_reference: lenient(z.object({ type: lenient(z.int()), message_id: lenient(snowflake) })),
-  referenced_message: lenient(z.object({ author: lenient(discordUser), ...writtenParts.shape })),
+  referenced_message: lenient(
+    z.object({ author: lenient(discordUser), ...writtenParts.shape, attachments: z.unknown().optional() }),
+  ),
 });
 
 type ChatMessage = z.output<typeof chatMessage>;
@@ -70,7 +72,10 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
     isBot(source.referenced_message?.author?.id) ||
     (source.content ?? '').includes(`<@${context.botId}>`);
   const text = readWords(source, { botId: context.botId, botRole, ofBot: isFromBot(source) });
-  const attachments = [...readAttachments(source.attachments), ...forwardedAttachments(source)];
+  const answered = source.referenced_message;
+  // "What is on this picture?" is asked about a file that another person has sent.
+  const about = isDm || !answered || isBot(answered.author?.id) ? [] : readAttachments(answered.attachments);
+  const attachments = [...readAttachments(source.attachments), ...forwardedAttachments(source), ...about];
   const quoted = quotedBy(source, context);
   const isWritten = written.has(source.type ?? 0);
   const hasContent =

@@ -139,6 +139,17 @@ describe('reading what Discord sends', () => {
       expect(messageOf({ ...d, referenced_message: nothing })).not.toHaveProperty('quoted');
   });
 
+  it('brings along the files of another person that it answers on a server', () => {
+    const { d } = payloads.groupMention;
+    const file = { id: '5', filename: 'a.png', content_type: 'image/png' };
+    const referenced_message = { author: { id: '9', username: 'bo' }, content: '', attachments: [file] };
+    const ask = (more: object) => messageOf({ ...d, attachments: [], referenced_message, ...more });
+    expect(ask({})).toMatchObject({ attachments: [{ id: '5', name: 'a.png' }] });
+    expect(ask({ guild_id: undefined })).toMatchObject({ attachments: [] });
+    const own = { ...referenced_message, author: { id: context.botId } };
+    expect(ask({ referenced_message: own })).toMatchObject({ attachments: [] });
+  });
+
   it('turns symbols, commands and times into what a person reads', () => {
     const { d } = payloads.directMessage;
     const content = '<a:wave:123> <:ok:1> </role add:55> <t:0:R> <t:99999999999999> <#12> <@!7>';

@@ -13,6 +13,16 @@ const file = z.object({
 });
 const written = z.object({ text, caption: text });
 const place = z.object({ id: telegramId, title: text });
+const files = z.object({
+  photo: lenient(z.array(file)),
+  document: lenient(file),
+  audio: lenient(file),
+  voice: lenient(file),
+  video: lenient(file),
+  video_note: lenient(file),
+  animation: lenient(file),
+  sticker: lenient(file),
+});
 
 /** A message of Telegram's, as far as it is read. */
 export const chatMessage = z.object({
@@ -35,6 +45,7 @@ export const chatMessage = z.object({
       from: lenient(telegramUser),
       sender_chat: lenient(place),
       ...written.shape,
+      ...files.shape,
     }),
   ),
   forward_origin: lenient(
@@ -46,14 +57,7 @@ export const chatMessage = z.object({
     }),
   ),
   quote: lenient(z.object({ text: z.string() })),
-  photo: lenient(z.array(file)),
-  document: lenient(file),
-  audio: lenient(file),
-  voice: lenient(file),
-  video: lenient(file),
-  video_note: lenient(file),
-  animation: lenient(file),
-  sticker: lenient(file),
+  ...files.shape,
   story: z.unknown().optional(),
 });
 
@@ -71,7 +75,7 @@ const attachmentKinds = [
 ] as const;
 
 /** The files of a message. */
-export function attachmentsOf(source: ChatMessage): readonly Attachment[] {
+export function attachmentsOf(source: z.output<typeof files>): readonly Attachment[] {
   const found: Attachment[] = [];
   for (const [field, kind] of attachmentKinds) {
     const value = source[field];

@@ -138,6 +138,16 @@ describe('a Telegram update', () => {
     });
   });
 
+  it('brings along the files of another person that it answers in a group', () => {
+    const photo = [{ file_id: 'small' }, { file_id: 'large' }];
+    const reply_to_message = { message_id: 2, from: { id: 8, first_name: 'Bo' }, photo };
+    const chat = { id: -5, type: 'group' };
+    const ask = (more: object) => say({ text: '@helper_bot what is this?', chat, reply_to_message, ...more });
+    expect(ask({})?.attachments).toMatchObject([{ id: 'large', kind: 'image' }]);
+    expect(ask({ chat: { id: 7, type: 'private' } })?.attachments).toEqual([]);
+    expect(ask({ reply_to_message: { ...reply_to_message, from: { id: 42 } } })?.attachments).toEqual([]);
+  });
+
   it('says of what is passed on that somebody else wrote it, and obeys no command in it', () => {
     const forward = (origin: object, text = '/new start') =>
       say({ text, forward_origin: { date: 1, ...origin } });

@@ -195,7 +195,10 @@ function toMessage(
   const isCommand = command !== undefined && command.addressee !== 'another' && forwarded === undefined;
   const own = plain === '' ? context.cards : isCommand ? command.text : withoutMention(written, bot);
   const quoted = readQuote(source, bot.id);
-  const attachments = attachmentsOf(source);
+  const isReplyToBot = String(replied?.from?.id ?? '') === bot.id;
+  // "What is on this picture?" is asked about a file that another person has sent.
+  const about = replied === undefined || isReplyToBot || isDm ? [] : attachmentsOf(replied);
+  const attachments = [...attachmentsOf(source), ...about];
   // Service messages (someone joined, a title changed) carry nothing that a person wrote or sent.
   const isSaid =
     isPresent(source.text ?? source.caption ?? source.story) ||
@@ -215,7 +218,7 @@ function toMessage(
     ...(quoted === undefined ? {} : { quoted }),
     kind: isCommand ? 'command' : isSaid ? 'message' : 'status',
     chat_type: isDm ? 'dm' : 'group',
-    mentions_bot: isDm || mentioned || String(replied?.from?.id ?? '') === bot.id,
+    mentions_bot: isDm || mentioned || isReplyToBot,
     attachments,
     ...(typeof source.media_group_id === 'string' && source.media_group_id !== ''
       ? { album_id: source.media_group_id }
