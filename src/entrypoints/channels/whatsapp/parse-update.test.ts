@@ -87,6 +87,20 @@ describe('a message', () => {
     });
   });
 
+  it('of a call with many people is kept with its own sender alone', () => {
+    const people = ['1', '2', '3'].map((digit) =>
+      whatsappMessage(`wamid.${digit}`, { phone: `4911111${digit}`, userId: null, name: digit, text: digit }),
+    );
+    const call = whatsappCall(ids, {
+      contacts: people.map(({ contact }) => contact),
+      messages: people.map(({ message }) => message),
+    });
+    const { events } = splitCall(call);
+    expect(events.map(({ contacts }) => contacts)).toEqual(people.map(({ contact }) => [contact]));
+    expect(events.map(({ raw }) => parse(raw).message?.user_name)).toEqual(['1', '2', '3']);
+    for (const { raw } of events) expect(JSON.stringify(raw).length).toBeLessThan(600);
+  });
+
   it.each([{ forwarded: true }, { frequently_forwarded: true }])(
     'says that it is passed on, and obeys no command in it: %j',
     (context) => {
