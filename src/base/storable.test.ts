@@ -17,4 +17,13 @@ describe('storable', () => {
     expect(Object.values(marked)[1]).toBe(kept);
     expect(value['a\0'][0]).toBe('x\0y');
   });
+
+  it('ends in a word where a value is nested beyond all reason', () => {
+    const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    const kept = JSON.stringify(storable({ text: 'hello', deep }));
+    expect(kept).toContain('"text":"hello"');
+    expect(kept).toContain('[["[nested too deeply]"]]');
+    const shallow: unknown = JSON.parse(`${'['.repeat(499)}${']'.repeat(499)}`);
+    expect(storable(shallow)).toBe(shallow);
+  });
 });

@@ -1,13 +1,18 @@
 const storableText = (text: string): string =>
   text.includes('\0') || !text.isWellFormed() ? text.replaceAll('\0', '\uFFFD').toWellFormed() : text;
 
-function storableValue(value: unknown): unknown {
+/** Deeper than anybody writes, and far from where a stack ends, ours or the database's. */
+const deepest = 500;
+const tooDeep = '[nested too deeply]';
+
+function storableValue(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return storableText(value);
   if (value === null || typeof value !== 'object') return value;
+  if (depth > deepest) return tooDeep;
   if (Array.isArray(value)) {
     let changed: unknown[] | undefined;
     for (const [index, item] of value.entries()) {
-      const kept = storableValue(item);
+      const kept = storableValue(item, depth + 1);
       if (kept === item) continue;
       changed ??= [...(value as unknown[])];
       changed[index] = kept;
@@ -16,7 +21,7 @@ function storableValue(value: unknown): unknown {
   }
   let changed = false;
   const entries = Object.entries(value).map(([name, inner]): [string, unknown] => {
-    const entry: [string, unknown] = [storableText(name), storableValue(inner)];
+    const entry: [string, unknown] = [storableText(name), storableValue(inner, depth + 1)];
     changed ||= entry[0] !== name || entry[1] !== inner;
     return entry;
   });
@@ -25,8 +30,9 @@ function storableValue(value: unknown): unknown {
 
 /**
  * The same JSON value with U+FFFD in place of NUL and of halves of characters, which PostgreSQL's `jsonb` refuses: people
- * and models send them, and nothing is lost by the mark. A value without them is returned as it is.
+ * and models send them, and nothing is lost by the mark. What is nested more than 500 deep becomes a word that says so:
+ * nobody could write it down. A value without them is returned as it is.
  */
 export function storable<T>(value: T): T {
-  return storableValue(value) as T;
+  return storableValue(value, 1) as T;
 }

@@ -18,6 +18,12 @@ export interface MessageOrder {
   readonly metadata?: JsonObject;
 }
 
+/** What a message answers or quotes, as far as its platform tells. */
+export interface QuotedMessage {
+  readonly user_name?: string;
+  readonly text: string;
+}
+
 /** A message from a chat platform in one form for all of them. */
 export interface Message {
   readonly platform: string;
@@ -35,6 +41,8 @@ export interface Message {
   readonly thread_id?: string;
   readonly message_id?: string;
   readonly reply_to?: string;
+  /** What it answers, where that is told and is not the bot's own. */
+  readonly quoted?: QuotedMessage;
   readonly kind: 'message' | 'command' | 'interaction' | 'edit' | 'reaction' | 'status';
   readonly chat_type: 'dm' | 'group' | 'channel';
   readonly mentions_bot: boolean;

@@ -262,6 +262,8 @@ export class FakeDiscord {
         });
       case 'GET /channels/:id':
         return this.channels.has(id) ? ok(this.channels.get(id)) : ok({ id, type: 0 });
+      case 'GET /guilds/:id/roles':
+        return ok([{ id: `6${this.applicationId.slice(1)}`, tags: { bot_id: this.applicationId } }]);
       case 'POST /applications/:id/commands':
         this.commands.set(String(body['name']), body);
         return ok(body);

@@ -7,10 +7,15 @@ export type Announcement = readonly [subject: string, payload: JsonObject];
 
 /** A message that an agent was given; without the platform's own payload. */
 export function inboundOf(channel: string, message: Message): Announcement {
-  const { metadata: _raw, order: _order, attachments, ...plain } = message;
+  const { metadata: _raw, order: _order, attachments, quoted, ...plain } = message;
   return [
     `messaging.${message.platform}.inbound`,
-    { channel, ...plain, attachments: attachments.map((file) => ({ ...file })) },
+    {
+      channel,
+      ...plain,
+      ...(quoted === undefined ? {} : { quoted: { ...quoted } }),
+      attachments: attachments.map((file) => ({ ...file })),
+    },
   ];
 }
 

@@ -11,7 +11,10 @@ export const chatCommands = [
   { name: 'pair', description: 'Link this account with a code' },
 ] as const satisfies readonly ChatCommand[];
 
-const alsoCalled = { start: 'start', reset: 'new' } as const;
+const alsoCalled = new Map<string, 'start' | 'new'>([
+  ['start', 'start'],
+  ['reset', 'new'],
+]);
 
 export type CommandName = (typeof chatCommands)[number]['name'] | 'start';
 
@@ -26,10 +29,7 @@ export interface WrittenCommand {
 export function readCommand(text: string): WrittenCommand | undefined {
   const match = /^\/([a-z]+)(?:\s+([^]*))?$/i.exec(text.trim());
   const word = match?.[1]?.toLowerCase() ?? '';
-  const name =
-    word in alsoCalled
-      ? alsoCalled[word as keyof typeof alsoCalled]
-      : chatCommands.find((command) => command.name === word)?.name;
+  const name = alsoCalled.get(word) ?? chatCommands.find((command) => command.name === word)?.name;
   return name === undefined ? undefined : { name, argument: (match?.[2] ?? '').trim() };
 }
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../base/index.ts';
+import { visibleLine, type Json, type JsonObject } from '../../base/index.ts';
 import { filesOf, placeholderOf } from './attachment-words.ts';
 import {
   defaultTenant,
@@ -9,6 +9,9 @@ import {
   type RunTarget,
   type Scope,
 } from '../../protocol/index.ts';
+
+const longestQuote = 1000;
+const longestName = 64;
 
 /** What a turn is made of. */
 export interface Turn {
@@ -98,14 +101,29 @@ function contextText(context: readonly Message[]): readonly string[] {
   return ['[Said in the group before, not to you:', ...context.map((message) => inputText(message)), ']'];
 }
 
-/** What the agent reads. In a group the sender is named; a file that came along is visible as a placeholder. */
+/**
+ * What the agent reads. In a group the sender is named; what the message answers stands before it, and a file that came
+ * along is visible as a placeholder.
+ */
 function inputText(message: Message): string {
   const files = message.attachments.map(placeholderOf);
-  const text = [...(message.text === '' ? [] : [message.text]), ...files].join('\n');
+  const own = message.text === '' ? [] : [message.text];
+  const text = [...quotation(message), ...own, ...files].join('\n');
   if (message.chat_type === 'dm') return text;
-  const name = (message.user_name ?? '')
+  const name = plainName(message.user_name);
+  return `${name === '' ? `user ${message.user_id}` : name}: ${text}`;
+}
+
+/** In one line, so that nothing in it can pass for what was said. */
+function quotation({ quoted }: Message): readonly string[] {
+  if (quoted === undefined) return [];
+  const name = plainName(quoted.user_name);
+  return [`[In reply to ${name === '' ? 'a message' : name}: ${visibleLine(quoted.text, longestQuote)}]`];
+}
+
+function plainName(name = ''): string {
+  return name
     .replaceAll(/[\p{C}\s:[\]]+/gu, ' ')
     .trim()
-    .slice(0, 64);
-  return `${name === '' ? `user ${message.user_id}` : name}: ${text}`;
+    .slice(0, longestName);
 }

@@ -170,6 +170,26 @@ describe('Discord over the gateway', () => {
     expect(await runCount()).toBe(2);
   });
 
+  it('answers a mention of the role that has its name, and asks for the roles of a server once', async () => {
+    const guildId = '600000000000000001';
+    await start({ access: { groups: 'open' } });
+    const roleId = `6${ground.discord.applicationId.slice(1)}`;
+    const say = (id: string) =>
+      ground.discord.userSays({
+        channelId: dm,
+        guildId,
+        text: `<@&${id}> hi`,
+        extra: { mention_roles: [id] },
+      });
+    say('650000000000000002');
+    say(roleId);
+    say(roleId);
+    const messages = await ground.discord.waitForMessages(2);
+    expect(messages.map(({ text }) => text)).toEqual(['echo: User 07: hi', 'echo: User 07: hi']);
+    expect(ground.discord.callsOf('GET /guilds/:id/roles')).toHaveLength(1);
+    expect(await runCount()).toBe(2);
+  });
+
   it('answers commands and buttons that come over the gateway', async () => {
     await start();
     const interaction = ground.discord.interactionOf(2, {

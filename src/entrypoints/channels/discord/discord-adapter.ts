@@ -20,6 +20,7 @@ import { definitionOf } from '../definition-of.ts';
 import { MessageBuffer } from '../message-buffer.ts';
 import { sendText } from '../send-text.ts';
 import { callAsSend } from './call-as-send.ts';
+import { BotRoles } from './bot-roles.ts';
 import { DiscordPreviews } from './discord-previews.ts';
 import { createDiscordApi, type DiscordApi } from './discord-api.ts';
 import { DiscordApiError } from './discord-api-error.ts';
@@ -71,6 +72,7 @@ class DiscordAdapter implements ChannelAdapter {
   readonly #replies: InteractionReplies;
   readonly previews: AnswerPreviews;
   readonly #threads: ThreadDirectory;
+  readonly #roles: BotRoles;
   readonly #buffer = new MessageBuffer();
   #botId: string;
   readonly #life: AdapterLife;
@@ -114,6 +116,7 @@ class DiscordAdapter implements ChannelAdapter {
     this.#replies = new InteractionReplies({ ...shared, applicationId: spec.applicationId });
     this.previews = new DiscordPreviews(this.#api, this.#replies);
     this.#threads = new ThreadDirectory(this.#api);
+    this.#roles = new BotRoles(this.#api);
   }
 
   start(): Promise<void> {
@@ -142,6 +145,7 @@ class DiscordAdapter implements ChannelAdapter {
       ownCommands: this.#ownCommands,
       bots: this.#definition.spec.access.bots,
       parentOf: (channelId) => this.#threads.parentOf(channelId),
+      roleOn: (guildId) => this.#roles.on(guildId),
     });
     const guild = parsed.message?.guild_id;
     const { guilds } = this.#definition.spec;
@@ -272,6 +276,10 @@ class DiscordAdapter implements ChannelAdapter {
       typeof data['channel_id'] === 'string'
     )
       await this.#threads.learn(data['channel_id'], signal);
+    const { guild_id: guild, mention_roles: roles } = data;
+    const isNamed = Array.isArray(roles) && roles.length > 0;
+    if (access.groups !== 'disabled' && isNamed && typeof guild === 'string')
+      await this.#roles.learn(guild, botId, signal);
     const { outcome, afterAck } = await this.#accept(event);
     // Not waited for: a slow courtesy must not hold up the next messages.
     void afterAck?.();

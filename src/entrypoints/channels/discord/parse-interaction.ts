@@ -4,6 +4,7 @@ import type { Attachment, Message } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { readAttachment } from './attachments.ts';
 import { optionsAsJson, readCommandInput, readFormFields, type CommandInput } from './command-options.ts';
+import { readable } from './read-content.ts';
 import { lenient, snowflake, timeOfSnowflake } from './snowflake.ts';
 
 /** Kinds of interactions that Discord sends. */
@@ -12,6 +13,8 @@ export const interactionTypes = { ping: 1, command: 2, component: 3, autocomplet
 /** The command by which people talk to the agent where Discord does not show it their messages. */
 export const askCommand = { name: 'agent33', option: 'message' } as const;
 
+/** It becomes a part of addresses, and a row. */
+const interactionToken = /^[!-~]{1,1000}$/;
 const groupDirectMessage = 3;
 const threadTypes = new Set([10, 11, 12]);
 const attachmentOption = 11;
@@ -26,7 +29,8 @@ const interaction = z.object({
   id: snowflake,
   type: z.int(),
   application_id: lenient(z.string()),
-  guild_id: lenient(snowflake),
+  // One that cannot be read must not pass for a direct message.
+  guild_id: snowflake.nullish(),
   channel_id: lenient(snowflake),
   channel: lenient(
     z.object({ id: lenient(snowflake), type: lenient(z.int()), parent_id: lenient(snowflake) }),
@@ -57,7 +61,8 @@ interface Deed {
 
 /** True for what Discord sends as an interaction, whatever its type. */
 export function isInteraction(update: unknown): update is JsonObject {
-  return isJsonObject(update) && typeof update['type'] === 'number' && typeof update['token'] === 'string';
+  if (!isJsonObject(update) || typeof update['type'] !== 'number') return false;
+  return typeof update['token'] === 'string' && interactionToken.test(update['token']);
 }
 
 /** An interaction as a message of the pipeline: commands with their options as `name=value`. Never throws. */
@@ -154,7 +159,9 @@ function readCommandDeed(
   const isAsk = name === askCommand.name && input.options.some(({ name }) => name === askCommand.option);
   if (isAsk) {
     const text = input.options.find((option) => option.name === askCommand.option)?.value;
-    return { text: String(text), kind: 'message', structure, attachments };
+    const people = isJsonObject(resolved['users']) ? Object.values(resolved['users']) : [];
+    const words = readable(String(text), people, { botId: '' });
+    return { text: words, kind: 'message', structure, attachments };
   }
   const written = ownCommands.has(name)
     ? input.options.map((option) => String(option.value))

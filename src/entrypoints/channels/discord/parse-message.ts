@@ -1,34 +1,33 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
-import type { Message } from '../../../protocol/index.ts';
+import type { Message, QuotedMessage } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { readAttachments } from './attachments.ts';
+import { discordUser, forwardedAttachments, peopleIn, readWords, writtenParts } from './read-content.ts';
 import { lenient, snowflake, timeOfSnowflake } from './snowflake.ts';
 
 /** Types of messages that people write: an ordinary one and a reply. */
 const written = new Set([0, 19]);
+/** A reference of this kind passes a message on instead of answering it. */
+const forward = 1;
 
-const user = z.object({
-  id: snowflake,
-  username: lenient(z.string()),
-  global_name: lenient(z.string()),
-  bot: lenient(z.boolean()),
-});
 const chatMessage = z.object({
   id: snowflake,
   channel_id: snowflake,
-  guild_id: lenient(snowflake),
-  author: user,
+  // One that cannot be read must not pass for a direct message.
+  guild_id: snowflake.nullish(),
+  author: discordUser,
   webhook_id: lenient(z.string()),
   type: lenient(z.int()),
-  content: lenient(z.string()),
+  ...writtenParts.shape,
   member: lenient(z.object({ nick: lenient(z.string()) })),
-  mentions: lenient(z.array(z.unknown())),
+  mention_roles: lenient(z.array(z.unknown())),
   attachments: z.unknown().optional(),
   sticker_items: lenient(z.array(z.unknown())),
-  poll: z.unknown().optional(),
-  message_reference: lenient(z.object({ message_id: lenient(snowflake) })),
-  referenced_message: lenient(z.object({ author: lenient(user) })),
+  message_reference: lenient(z.object({ type: lenient(z.int()), message_id: lenient(snowflake) })),
+  referenced_message: lenient(
+    z.object({ author: lenient(discordUser), ...writtenParts.shape, attachments: z.unknown().optional() }),
+  ),
 });
 
 type ChatMessage = z.output<typeof chatMessage>;
@@ -43,6 +42,8 @@ export interface MessageContext {
   readonly nowMs: number;
   /** The channel that a thread belongs to, where that is known. */
   readonly parentOf: (channelId: string) => string | undefined;
+  /** The bot's own role on a server, where that is known. */
+  readonly roleOn: (guildId: string) => string | undefined;
 }
 
 /** A message of Discord's as a message of the pipeline. Never throws. */
@@ -62,24 +63,26 @@ const isFromBot = ({ author, webhook_id: webhook }: ChatMessage): boolean =>
 function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext): Message {
   const { author } = source;
   const isDm = typeof source.guild_id !== 'string';
-  const people = (source.mentions ?? []).flatMap((one) => {
-    const mentioned = user.safeParse(one);
-    return mentioned.success ? [mentioned.data] : [];
-  });
+  const botRole = typeof source.guild_id === 'string' ? context.roleOn(source.guild_id) : undefined;
   const isBot = (id: string | undefined): boolean => id === context.botId;
   const addressed =
     isDm ||
-    people.some(({ id }) => isBot(id)) ||
+    peopleIn(source.mentions).some(({ id }) => isBot(id)) ||
+    (botRole !== undefined && (source.mention_roles ?? []).includes(botRole)) ||
     isBot(source.referenced_message?.author?.id) ||
     (source.content ?? '').includes(`<@${context.botId}>`);
-  const text = readable(source.content ?? '', people, context.botId);
-  const attachments = readAttachments(source.attachments);
+  const text = readWords(source, { botId: context.botId, botRole, ofBot: isFromBot(source) });
+  const answered = source.referenced_message;
+  // "What is on this picture?" is asked about a file that another person has sent.
+  const about = isDm || !answered || isBot(answered.author?.id) ? [] : readAttachments(answered.attachments);
+  const attachments = [...readAttachments(source.attachments), ...forwardedAttachments(source), ...about];
+  const quoted = quotedBy(source, context);
   const isWritten = written.has(source.type ?? 0);
   const hasContent =
     text !== '' || attachments.length > 0 || (source.sticker_items ?? []).length > 0 || addressed;
   const name = source.member?.nick ?? author.global_name ?? author.username;
   const parent = isDm ? undefined : context.parentOf(source.channel_id);
-  const replyTo = source.message_reference?.message_id;
+  const { message_id: replyTo, type: referenceType } = source.message_reference ?? {};
   return {
     platform: 'discord',
     account_id: context.applicationId,
@@ -91,7 +94,8 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
     timestamp: timeOfSnowflake(source.id, context.nowMs),
     ...(parent === undefined ? {} : { thread_id: source.channel_id }),
     message_id: source.id,
-    ...(typeof replyTo === 'string' ? { reply_to: replyTo } : {}),
+    ...(typeof replyTo === 'string' && referenceType !== forward ? { reply_to: replyTo } : {}),
+    ...(quoted === undefined ? {} : { quoted }),
     // Without the intent for contents a message is empty: nothing to answer.
     kind: !isWritten || !hasContent ? 'status' : /^\/[a-z]/i.test(text) ? 'command' : 'message',
     chat_type: isDm ? 'dm' : 'group',
@@ -103,14 +107,13 @@ function toMessage(source: ChatMessage, raw: JsonObject, context: MessageContext
   };
 }
 
-/** The text without the bot's own mention; other people by their names. */
-function readable(content: string, people: readonly z.output<typeof user>[], botId: string): string {
-  const names = new Map(people.map((one) => [one.id, one.global_name ?? one.username]));
-  return content
-    .replaceAll(/<@!?(\d{1,25})>/g, (mention, id: string) => {
-      if (id === botId) return '';
-      const name = names.get(id);
-      return typeof name === 'string' ? `@${name}` : mention;
-    })
-    .trim();
+/** What another person wrote and this message answers. What the bot wrote it knows. */
+function quotedBy(
+  { referenced_message: answered }: ChatMessage,
+  { botId }: MessageContext,
+): QuotedMessage | undefined {
+  if (!answered || answered.author?.id === botId) return undefined;
+  const text = readWords(answered, { botId: '', ofBot: answered.author?.bot === true });
+  const name = answered.author?.global_name ?? answered.author?.username;
+  return text === '' ? undefined : { text, ...(typeof name === 'string' ? { user_name: name } : {}) };
 }

@@ -9,6 +9,7 @@ const context = {
   ownCommands: new Set(['help', 'approve', 'answer']),
   bots: ['800000000000000001'],
   parentOf: (id: string) => (id === '700000000000000009' ? '700000000000000001' : undefined),
+  roleOn: (id: string) => (id === '600000000000000001' ? '650000000000000001' : undefined),
 };
 const parse = (update: unknown) => parseDiscordUpdate(update, context);
 const messageOf = (update: unknown) => parse(update).message ?? { text: `ignored: ${parse(update).ignored}` };
@@ -102,6 +103,102 @@ describe('reading what Discord sends', () => {
     });
     expect(bot('800000000000000002').ignored).toBe('a message from a bot');
     expect(bot(context.botId).ignored).toBe('a message of its own');
+  });
+
+  it('reads what a person passes on, asks in a poll or answers', () => {
+    const { d } = payloads.directMessage;
+    const file = { id: '5', filename: 'a.pdf', url: 'https://cdn.discordapp.com/a.pdf' };
+    const snapshot = {
+      content: 'old <@9> news',
+      mentions: [{ id: '9', username: 'bo' }],
+      attachments: [file],
+    };
+    const reference = { type: 1, message_id: '77' };
+    const passedOn = {
+      ...d,
+      content: '',
+      message_snapshots: [{ message: snapshot }],
+      message_reference: reference,
+    };
+    expect(messageOf(passedOn)).toMatchObject({
+      kind: 'message',
+      text: 'Forwarded message:\nold @bo news',
+      attachments: [{ id: '5', name: 'a.pdf' }],
+    });
+    expect(messageOf(passedOn)).not.toHaveProperty('reply_to');
+    const answers = [{ poll_media: { text: 'yes' } }, { poll_media: { emoji: { name: '👍' } } }, null];
+    expect(messageOf({ ...d, content: '', poll: { question: { text: 'Tea?' }, answers } }).text).toBe(
+      'Poll: Tea?\n- yes',
+    );
+    const referenced_message = { author: { id: '9', username: 'bo', global_name: 'Bo' }, content: 'Tea?' };
+    expect(messageOf({ ...d, referenced_message })).toMatchObject({
+      quoted: { user_name: 'Bo', text: 'Tea?' },
+    });
+    const own = { ...referenced_message, author: { id: context.botId } };
+    for (const nothing of [null, undefined, 7, own])
+      expect(messageOf({ ...d, referenced_message: nothing })).not.toHaveProperty('quoted');
+  });
+
+  it('brings along the files of another person that it answers on a server', () => {
+    const { d } = payloads.groupMention;
+    const file = { id: '5', filename: 'a.png', content_type: 'image/png' };
+    const referenced_message = { author: { id: '9', username: 'bo' }, content: '', attachments: [file] };
+    const ask = (more: object) => messageOf({ ...d, attachments: [], referenced_message, ...more });
+    expect(ask({})).toMatchObject({ attachments: [{ id: '5', name: 'a.png' }] });
+    expect(ask({ guild_id: undefined })).toMatchObject({ attachments: [] });
+    const own = { ...referenced_message, author: { id: context.botId } };
+    expect(ask({ referenced_message: own })).toMatchObject({ attachments: [] });
+  });
+
+  it('turns symbols, commands and times into what a person reads', () => {
+    const { d } = payloads.directMessage;
+    const content = '<a:wave:123> <:ok:1> </role add:55> <t:0:R> <t:99999999999999> <#12> <@!7>';
+    expect(messageOf({ ...d, content }).text).toBe(
+      ':wave: :ok: /role add 1970-01-01T00:00:00.000Z <t:99999999999999> <#12> <@!7>',
+    );
+  });
+
+  it('is addressed by the role that the server made for it', () => {
+    const { d } = payloads.groupMention;
+    const guild = { ...d, mentions: [], guild_id: '600000000000000001' };
+    const own = '650000000000000001';
+    const said = messageOf({ ...guild, content: `<@&${own}> hello`, mention_roles: [own] });
+    expect(said).toMatchObject({ mentions_bot: true, text: 'hello' });
+    expect(messageOf({ ...guild, content: '<@&6> hello', mention_roles: ['6'] })).toMatchObject({
+      mentions_bot: false,
+      text: '<@&6> hello',
+    });
+  });
+
+  it('reads embeds and text displays of bots that are listened to, and of people only what they wrote', () => {
+    const { d } = payloads.directMessage;
+    const embeds = [
+      {
+        title: 'Build 7',
+        url: 'https://ci.example/7',
+        description: 'failed',
+        fields: [{ name: 'on', value: 'main' }],
+      },
+    ];
+    const components = [{ type: 17, components: [{ type: 10, content: 'see **log**' }, { type: 1 }] }];
+    const author = { id: '800000000000000001', bot: true };
+    expect(messageOf({ ...d, author, content: '', embeds, components }).text).toBe(
+      'Build 7 (https://ci.example/7)\nfailed\non: main\nsee **log**',
+    );
+    expect(messageOf({ ...d, content: 'look', embeds }).text).toBe('look');
+  });
+
+  it.each(['', 'a\0b', '\ud800', 'a b', 'x'.repeat(1001), 7])(
+    'is no interaction with the token %j',
+    (token) => {
+      expect(parse({ ...payloads.command, token }).ignored).toBeDefined();
+    },
+  );
+
+  it('does not take a message for private whose server cannot be read', () => {
+    const { d } = payloads.groupMention;
+    expect(parse({ t: 'MESSAGE_CREATE', d: { ...d, guild_id: 6 } }).ignored).toBeDefined();
+    expect(parse({ ...payloads.command, guild_id: {} }).ignored).toBeDefined();
   });
 
   it('starts nothing on what people did not write', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
 import { readSlackText } from './read-text.ts';
-import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
+import { chatTypeOf, lenient, slackId, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 const approvalWords = new Set(['approve', 'reject', 'answer']);
 /** Commands that take one word. */
@@ -11,11 +11,11 @@ const choices = new Set(['agent', 'model', 'pair']);
 const slash = z.object({
   command: z.string().min(1),
   text: lenient(z.string()),
-  channel_id: z.string().min(1),
+  channel_id: slackId,
   channel_name: lenient(z.string()),
-  user_id: z.string().min(1),
+  user_id: slackId,
   user_name: lenient(z.string()),
-  trigger_id: z.string().min(1),
+  trigger_id: slackId,
 });
 
 /**

@@ -2,16 +2,19 @@ import { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
 import type { Attachment } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
+import { readAttached, readBlocks, wordsOfCard, wordsOfShare } from './read-parts.ts';
 import { mentionsUser, readSlackText } from './read-text.ts';
-import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
+import { chatTypeOf, lenient, slackId, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 const mostFiles = 50;
+/** Slack itself, which has no bot id: it tells apps in direct messages that a channel was archived, and the like. */
+const slackItself = new Set(['USLACKBOT', 'USLACK']);
 /** Kinds of messages that somebody wrote; all others tell of edits, deletions, people who join and the like. */
 const written = new Set(['file_share', 'thread_broadcast', 'me_message', 'bot_message']);
 
 const stamp = z.string().regex(/^\d{1,12}\.\d{1,9}$/);
 const file = z.object({
-  id: z.string().min(1),
+  id: slackId,
   name: lenient(z.string()),
   mimetype: lenient(z.string()),
   size: lenient(z.int().nonnegative()),
@@ -25,11 +28,11 @@ const names = z.object({
 const message = z.object({
   type: z.string(),
   subtype: lenient(z.string()),
-  channel: z.string().min(1),
+  channel: slackId,
   channel_type: lenient(z.string()),
-  user: lenient(z.string()),
-  bot_id: lenient(z.string()),
-  app_id: lenient(z.string()),
+  user: lenient(slackId),
+  bot_id: lenient(slackId),
+  app_id: lenient(slackId),
   username: lenient(z.string()),
   text: lenient(z.string()),
   ts: stamp,
@@ -39,6 +42,8 @@ const message = z.object({
   user_profile: lenient(names),
   bot_profile: lenient(names),
   files: lenient(z.array(z.unknown())),
+  attachments: lenient(z.array(z.unknown())),
+  blocks: z.unknown().optional(),
 });
 
 type SlackMessage = z.output<typeof message>;
@@ -53,15 +58,18 @@ export function parseSlackMessage(
   if (!parsed.success) return { ignored: 'a message without channel or time' };
   const source = parsed.data;
   const { subtype, channel, ts } = source;
-  if (typeof subtype === 'string' && !written.has(subtype))
-    return { ignored: `a notice: ${subtype.slice(0, 50)}` };
+  if (isPresent(subtype) && !written.has(subtype)) return { ignored: `a notice: ${subtype.slice(0, 50)}` };
   if (source.hidden === true) return { ignored: 'a hidden message' };
-  const fromBot = isPresent(source.bot_id) || subtype === 'bot_message';
+  const fromBot = isPresent(source.bot_id) || subtype === 'bot_message' || slackItself.has(source.user ?? '');
   if (isOwn(source, reader, appId, botUserId)) return { ignored: 'a message of its own' };
   if (fromBot && !isAllowed(source, reader)) return { ignored: 'a message from a bot' };
   const userId = isPresent(source.user) ? source.user : isPresent(source.bot_id) ? source.bot_id : undefined;
   if (userId === undefined) return { ignored: 'a message without sender' };
-  const text = readSlackText(source.text ?? '', botUserId);
+  // Bots often say in cards and blocks alone what they have to say.
+  const own = isPresent(source.text) || !fromBot ? (source.text ?? '') : readBlocks(source.blocks);
+  const text = [own === '' ? '' : readSlackText(own, botUserId), ...attachedWords(source, fromBot, botUserId)]
+    .filter(isPresent)
+    .join('\n');
   const name = nameOf(source);
   const chatType = chatTypeOf(channel, source.channel_type);
   const threadTs = source.thread_ts ?? undefined;
@@ -83,7 +91,7 @@ export function parseSlackMessage(
       mentions_bot:
         chatType === 'dm' ||
         source.type === 'app_mention' ||
-        mentionsUser(source.text ?? '', botUserId) ||
+        mentionsUser(own, botUserId) ||
         (botUserId !== undefined && source.parent_user_id === botUserId),
       ...(fromBot ? { from_bot: true, user_aliases: idsOf(source).filter((id) => id !== userId) } : {}),
       attachments: attachmentsOf(source),
@@ -122,8 +130,22 @@ function nameOf({ user_profile, bot_profile, username }: SlackMessage): string |
   return [...known, username].find(isPresent);
 }
 
-function attachmentsOf({ files }: SlackMessage): readonly Attachment[] {
-  return (files ?? []).slice(0, mostFiles).flatMap((given) => {
+/** Messages that somebody passes on, and the cards of bots. */
+function attachedWords(
+  source: SlackMessage,
+  fromBot: boolean,
+  botUserId: string | undefined,
+): readonly string[] {
+  return readAttached(source.attachments ?? []).map((one) => {
+    if (one.is_share === true) return wordsOfShare(one, botUserId);
+    return fromBot ? wordsOfCard(one, botUserId) : '';
+  });
+}
+
+function attachmentsOf({ files, attachments }: SlackMessage): readonly Attachment[] {
+  const shared = readAttached(attachments ?? []).filter(({ is_share: isShare }) => isShare === true);
+  const all = [...(files ?? []), ...shared.flatMap((one) => one.files ?? [])];
+  return all.slice(0, mostFiles).flatMap((given) => {
     const parsed = file.safeParse(given);
     if (!parsed.success) return [];
     const { id, name, mimetype, size, url_private: url } = parsed.data;

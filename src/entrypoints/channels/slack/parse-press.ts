@@ -1,31 +1,31 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
-import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
+import { chatTypeOf, lenient, slackId, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 /** Begins the names of our buttons; others in the same app are not ours. */
 export const buttonPrefix = 'agent33:';
 
 /** Somebody pressed a button. Its value is whatever the client sends. */
 const press = z.object({
-  user: z.object({ id: z.string().min(1), username: lenient(z.string()), name: lenient(z.string()) }),
+  user: z.object({ id: slackId, username: lenient(z.string()), name: lenient(z.string()) }),
   team: lenient(z.object({ id: lenient(z.string()) })),
-  channel: lenient(z.object({ id: lenient(z.string()), name: lenient(z.string()) })),
+  channel: lenient(z.object({ id: lenient(slackId), name: lenient(z.string()) })),
   container: lenient(
     z.object({
-      channel_id: lenient(z.string()),
-      message_ts: lenient(z.string()),
-      thread_ts: lenient(z.string()),
+      channel_id: lenient(slackId),
+      message_ts: lenient(slackId),
+      thread_ts: lenient(slackId),
     }),
   ),
-  message: lenient(z.object({ ts: lenient(z.string()), thread_ts: lenient(z.string()) })),
-  trigger_id: lenient(z.string()),
+  message: lenient(z.object({ ts: lenient(slackId), thread_ts: lenient(slackId) })),
+  trigger_id: lenient(slackId),
   actions: z.array(z.unknown()).max(100),
 });
 const action = z.object({
   action_id: z.string().startsWith(buttonPrefix),
   value: z.string().min(1).max(2000),
-  action_ts: lenient(z.string()),
+  action_ts: lenient(slackId),
 });
 
 /** A pressed button as the command that it stands for. */

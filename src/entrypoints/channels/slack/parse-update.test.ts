@@ -227,6 +227,76 @@ describe('an update of Slack', () => {
     expect(parse({ ...press, actions: [{ ...action, action_id: 'other' }] }).ignored).toBeDefined();
   });
 
+  it('reads a message that is passed on, with its files, and no previews of links', () => {
+    const file = { id: 'F7', name: 'b.pdf', mimetype: 'application/pdf' };
+    const share = {
+      is_share: true,
+      author_name: 'Bo',
+      text: 'see <https://x.y|this>',
+      fallback: 'no',
+      files: [file],
+    };
+    const preview = { title: 'X', text: 'a page about x', from_url: 'https://x.y' };
+    expect(event({ text: '', attachments: [share, preview, null] }).message).toMatchObject({
+      text: 'Forwarded message of Bo:\nsee this (https://x.y)',
+      attachments: [{ id: 'F7', name: 'b.pdf' }],
+    });
+    expect(event({ text: '/new', attachments: [share] }).message?.text).toMatch(
+      /^\/new\nForwarded message of Bo:/,
+    );
+  });
+
+  it('reads cards and blocks of a bot that is listened to, and its mention there', () => {
+    const bot = { bot_id: 'BGOOD', user: undefined, text: '' };
+    const card = {
+      title: 'Build 7',
+      title_link: 'https://ci.y/7',
+      text: '3 &lt; 4',
+      fields: [{ title: 'on', value: 'main' }],
+    };
+    expect(event({ ...bot, attachments: [card, { fallback: 'plain' }] }).message?.text).toBe(
+      'Build 7 (https://ci.y/7)\n3 < 4\non: main\nplain',
+    );
+    const line = [
+      { type: 'user', user_id: 'UBOT' },
+      { type: 'text', text: ' a < b ' },
+      { type: 'link', url: 'https://g.y', text: 'graph' },
+    ];
+    const blocks = [
+      { type: 'header', text: { type: 'plain_text', text: 'Alert' } },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: '*CPU*' },
+        fields: [{ type: 'mrkdwn', text: 'host a' }],
+      },
+      { type: 'actions', elements: [{ type: 'button', text: { type: 'plain_text', text: 'Go' } }] },
+      { type: 'rich_text', elements: [{ type: 'rich_text_section', elements: line }] },
+    ];
+    expect(event({ ...bot, blocks }).message).toMatchObject({
+      text: 'Alert\n*CPU*\nhost a\n a < b graph (https://g.y)',
+      mentions_bot: true,
+    });
+    expect(event({ text: 'hello', blocks }).message?.text).toBe('hello');
+  });
+
+  it.each(['USLACKBOT', 'USLACK'])('takes %s for a bot, although it has no bot id', (user) => {
+    const said = { user, channel: 'D1', channel_type: 'im', text: 'archived the channel' };
+    expect(event(said).ignored).toBe('a message from a bot');
+    expect(event(said, { allowBots: [user] }).message).toMatchObject({ from_bot: true });
+  });
+
+  it('makes no keys of ids that are none', () => {
+    const long = 'C'.repeat(10_000);
+    expect(event({ channel: long }).ignored).toBeDefined();
+    expect(event({ user: long }).ignored).toBe('a message without sender');
+    expect(parse({ ...slash, trigger_id: long }).ignored).toBeDefined();
+    expect(parse({ ...press, trigger_id: long }).message?.dedupe_key.length).toBeLessThan(200);
+  });
+
+  it('does not take an empty subtype for a notice', () => {
+    expect(event({ subtype: '' }).message?.text).toBe('hello');
+  });
+
   it('keys other events by their id', () => {
     const reaction = {
       type: 'reaction_added',

@@ -4,21 +4,21 @@ import type { ParsedUpdate } from '../channel-adapter.ts';
 import { parseSlackCommand } from './parse-command.ts';
 import { parseSlackMessage } from './parse-message.ts';
 import { parseSlackPress } from './parse-press.ts';
-import { chatTypeOf, lenient, type SlackEnvelope, type SlackReader } from './slack-update.ts';
+import { chatTypeOf, lenient, slackId, type SlackEnvelope, type SlackReader } from './slack-update.ts';
 
 const envelope = z.object({
   type: lenient(z.string()),
   command: lenient(z.string()),
-  team_id: lenient(z.string()),
+  team_id: lenient(slackId),
   api_app_id: lenient(z.string()),
-  event_id: lenient(z.string()),
+  event_id: lenient(slackId),
   authorizations: lenient(z.array(z.object({ user_id: lenient(z.string()), is_bot: lenient(z.boolean()) }))),
 });
 const reaction = z.object({
   type: z.enum(['reaction_added', 'reaction_removed']),
-  user: z.string().min(1),
+  user: slackId,
   reaction: z.string().min(1).max(200),
-  item: z.object({ channel: z.string().min(1), ts: z.string().min(1) }),
+  item: z.object({ channel: slackId, ts: slackId }),
 });
 
 /** An event, a slash command or a pressed button as a message of the pipeline. Never throws. */

@@ -3,6 +3,7 @@ import { silentLogger, systemClock, type Clock } from '../../../base/index.ts';
 import { channelDefinition, type Message } from '../../../protocol/index.ts';
 import { createDirectEgress, FakeSlack, signedSlackHeaders } from '../../../testing/channels.ts';
 import { channelContract } from '../../../testing/contracts/channel-contract.ts';
+import { createMemoryLogger } from '../../../testing/memory-logger.ts';
 import { slackEvent, slackMessageEvents } from '../../../testing/slack-payloads.ts';
 import type { Acceptance, ChannelAdapterContext, RawWebhook } from '../channel-adapter.ts';
 import type { ChannelState } from '../channel-state.ts';
@@ -234,6 +235,18 @@ describe('the Slack adapter', () => {
     await expect.poll(() => statuses.at(-1)).toContain('down: ');
     expect(statuses.at(-1)).toContain('account_inactive');
     await expect(adapter.enqueueWebhookUpdate({})).rejects.toMatchObject({ code: 'not_ready' });
+    await adapter.stop();
+  });
+
+  it('warns when Slack holds events back', async () => {
+    const logger = createMemoryLogger();
+    const adapter = createSlackAdapter(contextFor({ apiBase: slack.apiBase }, { logger }));
+    await adapter.start();
+    const limited = { type: 'app_rate_limited', team_id: 'T1', minute_rate_limited: 1 };
+    expect(await adapter.enqueueWebhookUpdate(limited)).toEqual({ outcome: 'ignored' });
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      { fields: { reason: expect.stringContaining('too many') } },
+    ]);
     await adapter.stop();
   });
 

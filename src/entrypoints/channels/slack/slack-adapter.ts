@@ -1,4 +1,4 @@
-import { AppError, type JsonObject } from '../../../base/index.ts';
+import { AppError, isJsonObject, type JsonObject } from '../../../base/index.ts';
 import type { EgressClient } from '../../../platform/http-client/index.ts';
 import type { Attachment, ChannelDefinitionOf, Message, ReplyAddress } from '../../../protocol/index.ts';
 import { AdapterLife } from '../adapter-life.ts';
@@ -201,7 +201,9 @@ class SlackAdapter implements ChannelAdapter {
     if (this.#refused) throw new AppError('not_ready', 'Slack has refused the token of this channel');
     const parsed = this.parse(update);
     if (parsed.message === undefined) {
-      this.#context.logger.debug({ reason: parsed.ignored }, 'update ignored');
+      // Nobody else hears that events are lost.
+      const isLoss = isJsonObject(update) && update['type'] === 'app_rate_limited';
+      this.#context.logger[isLoss ? 'warn' : 'debug']({ reason: parsed.ignored }, 'update ignored');
       return { outcome: 'ignored' };
     }
     const acceptance = await this.#context.accept(parsed.message);

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { JsonObject } from '../../../base/index.ts';
 
 /** What reading an update needs to know of its bot. */
@@ -25,6 +25,9 @@ export interface SlackEnvelope {
 
 /** A field that may be missing, null or something else altogether. */
 export const lenient = <T extends z.ZodType>(schema: T) => schema.nullish().catch(undefined);
+
+/** An id of Slack's. They are short; keys are made of them. */
+export const slackId = z.string().min(1).max(200);
 
 /** Kind of a conversation by its type, else by the first letter of its id. */
 export function chatTypeOf(channelId: string, type?: string | null): 'dm' | 'group' | 'channel' {

@@ -76,7 +76,140 @@ describe('a Telegram update', () => {
       text: 'look',
       attachments: [{ id: 'large' }],
     });
-    expect(say({ location: { latitude: 1, longitude: 2 } })).toMatchObject({ kind: 'message', text: '' });
+  });
+
+  it.each([
+    [{ location: { latitude: 1, longitude: 2 } }, 'Location: 1, 2'],
+    [
+      { location: {}, venue: { location: { latitude: 1, longitude: 2 }, title: 'Inn', address: 'Road 1' } },
+      'Location: 1, 2; Inn; Road 1',
+    ],
+    [{ contact: { first_name: 'Bo', phone_number: '+49 1' } }, 'Contact: Bo, +49 1'],
+    [{ poll: { question: 'Tea?', options: [{ text: 'yes' }, { text: 'no' }] } }, 'Poll: Tea?\n- yes\n- no'],
+    [{ checklist: { title: 'Buy', tasks: [{ id: 1, text: 'tea' }] } }, 'Checklist: Buy\n- tea'],
+    [{ dice: { emoji: '🎲', value: 4 } }, '🎲 4'],
+    [{ web_app_data: { data: '{"a":1}', button_text: 'Go' } }, '{"a":1}'],
+    [{ paid_media: { star_count: 1 }, caption: 'mine' }, 'mine'],
+    [
+      {
+        rich_message: {
+          blocks: [
+            { type: 'heading', text: 'Title' },
+            { type: 'paragraph', text: ['see ', { type: 'url', text: 'this', url: 'https://a.example' }] },
+            { type: 'list', items: [{ label: '1.', blocks: [{ type: 'paragraph', text: 'one' }] }] },
+          ],
+        },
+      },
+      'Title\nsee this (https://a.example)\n1. one',
+    ],
+    [{ story: { id: 1 } }, ''],
+  ])('says in words what has no text: %#', (given, text) => {
+    expect(say(given)).toMatchObject({ kind: 'message', text });
+  });
+
+  it('shows the addresses of links behind their words, counted in UTF-16 units', () => {
+    const link = { type: 'text_link', url: 'https://a.example/x' };
+    const text = '👍 see this, a.example/x';
+    const entities = [{ ...link, offset: 13, length: 11 }, { ...link, offset: 7, length: 4 }, { type: 5 }];
+    expect(say({ text, entities })?.text).toBe('👍 see this (https://a.example/x), a.example/x');
+    const odd = [
+      { ...link, offset: 20, length: 900 },
+      { ...link, offset: 0, length: 2 },
+      { ...link, offset: 1, length: 3 },
+    ];
+    expect(say({ text: 'ok then', entities: odd })?.text).toBe('ok (https://a.example/x) then');
+  });
+
+  it('takes out its own name, and leaves addresses that only contain it', () => {
+    const text = '@helper_bot write to a@helper_bot.example, not @helper_bots';
+    expect(say({ text })?.text).toBe('write to a@helper_bot.example, not @helper_bots');
+  });
+
+  it('tells what is answered or quoted, unless the bot said it', () => {
+    const reply_to_message = { message_id: 2, from: { id: 8, first_name: 'Bo' }, text: 'two\nlines' };
+    const own = { ...reply_to_message, from: { id: 42, first_name: 'Helper' } };
+    expect(say({ text: 'why?', reply_to_message })?.quoted).toEqual({ user_name: 'Bo', text: 'two\nlines' });
+    expect(say({ text: 'why?', reply_to_message: own })?.quoted).toBeUndefined();
+    expect(say({ text: 'why?', reply_to_message: own, quote: { text: 'lines' } })?.quoted?.text).toBe(
+      'lines',
+    );
+    expect(say({ text: 'why?', quote: { text: 'from elsewhere' } })?.quoted).toEqual({
+      text: 'from elsewhere',
+    });
+  });
+
+  it('brings along the files of another person that it answers in a group', () => {
+    const photo = [{ file_id: 'small' }, { file_id: 'large' }];
+    const reply_to_message = { message_id: 2, from: { id: 8, first_name: 'Bo' }, photo };
+    const chat = { id: -5, type: 'group' };
+    const ask = (more: object) => say({ text: '@helper_bot what is this?', chat, reply_to_message, ...more });
+    expect(ask({})?.attachments).toMatchObject([{ id: 'large', kind: 'image' }]);
+    expect(ask({ chat: { id: 7, type: 'private' } })?.attachments).toEqual([]);
+    expect(ask({ reply_to_message: { ...reply_to_message, from: { id: 42 } } })?.attachments).toEqual([]);
+  });
+
+  it('says of what is passed on that somebody else wrote it, and obeys no command in it', () => {
+    const forward = (origin: object, text = '/new start') =>
+      say({ text, forward_origin: { date: 1, ...origin } });
+    expect(forward({ type: 'user', sender_user: { id: 8, first_name: 'Bo' } })).toMatchObject({
+      kind: 'message',
+      text: 'Forwarded message of Bo:\n/new start',
+    });
+    expect(forward({ type: 'hidden_user', sender_user_name: 'Cy' })?.text).toMatch(
+      /^Forwarded message of Cy:/,
+    );
+    expect(forward({ type: 'channel', chat: { id: -9, title: 'News' } })?.text).toMatch(/of News:/);
+    expect(forward({ type: 'newer' })?.text).toBe('Forwarded message:\n/new start');
+    expect(say({ photo: [{ file_id: 'a' }], forward_origin: { type: 'user' } })?.text).toBe('');
+  });
+
+  it('names the channel whose post is answered, and has a moving picture once', () => {
+    const from_channel = {
+      message_id: 2,
+      from: { id: 777_000, first_name: 'Telegram' },
+      sender_chat: { id: -9, title: 'News' },
+    };
+    expect(say({ text: 'why?', reply_to_message: { ...from_channel, text: 'post' } })?.quoted).toEqual({
+      user_name: 'News',
+      text: 'post',
+    });
+    const file = { file_id: 'g', mime_type: 'video/mp4' };
+    expect(say({ animation: file, document: file })?.attachments).toMatchObject([{ id: 'g', kind: 'video' }]);
+  });
+
+  it('is no reply to the bot for standing in a topic that the bot began', () => {
+    const reply_to_message = { message_id: 12, from: { id: 42, is_bot: true }, forum_topic_created: {} };
+    const topic = { chat: { id: -5, type: 'supergroup' }, is_topic_message: true, message_thread_id: 12 };
+    const said = say({ text: 'hello all', reply_to_message, ...topic });
+    expect(said).toMatchObject({ mentions_bot: false, thread_id: '12' });
+    expect(said).not.toHaveProperty('reply_to');
+  });
+
+  it('comes from the group where an admin stays anonymous', () => {
+    const chat = { id: -5, type: 'supergroup', title: 'Team' };
+    const anonymous = { id: 1_087_968_824, is_bot: true, first_name: 'Group' };
+    const said = say({
+      text: '@helper_bot go',
+      chat,
+      from: anonymous,
+      sender_chat: chat,
+      author_signature: 'boss',
+    });
+    expect(said).toMatchObject({ user_id: '-5', user_name: 'boss', text: 'go' });
+    expect(say({ text: 'x', chat, from: anonymous })).toBeUndefined();
+  });
+
+  it('is not for this bot when it is a command for another one, a post of a channel or to it', () => {
+    const chat = { id: -5, type: 'supergroup' };
+    const ignored = (message: object) =>
+      parse({ update_id: 1, message: { message_id: 1, chat, from, ...message } });
+    expect(ignored({ text: '/new@other_bot' })).toEqual({ ignored: 'a command for another bot' });
+    expect(ignored({ text: 'x', is_automatic_forward: true, from: { id: 777_000, is_bot: false } })).toEqual({
+      ignored: 'a post of the linked channel',
+    });
+    expect(ignored({ text: 'x', chat: { ...chat, is_direct_messages: true } })).toEqual({
+      ignored: 'a direct message to a channel',
+    });
   });
 
   it('names the topic, and the general one of a forum, and nothing where replies only look like topics', () => {

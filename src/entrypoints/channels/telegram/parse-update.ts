@@ -1,60 +1,26 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../../base/index.ts';
-import type { Attachment, Message } from '../../../protocol/index.ts';
+import type { Message } from '../../../protocol/index.ts';
+import { forwardedInWords } from '../card-words.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
+import { attachmentsOf, chatMessage, type ChatMessage } from './chat-message.ts';
+import { readCards } from './read-cards.ts';
+import { forwardedFrom, readQuote, repliedTo } from './read-quote.ts';
+import { mentionsBot, readCommand, readEntities, withLinks, withoutMention } from './read-text.ts';
+import {
+  lenient,
+  nameOfUser,
+  telegramId,
+  telegramUser,
+  type BotIdentity,
+  type TelegramUser,
+} from './telegram-fields.ts';
 
-/** The bot as `getMe` describes it. */
-export interface BotIdentity {
-  readonly id: string;
-  readonly username: string;
-}
+export type { BotIdentity } from './telegram-fields.ts';
 
-const lenient = <T extends z.ZodType>(schema: T) => schema.nullish().catch(undefined);
-const id = z.union([z.int(), z.bigint()]);
-const user = z.object({
-  id,
-  is_bot: lenient(z.boolean()),
-  first_name: lenient(z.string()),
-  last_name: lenient(z.string()),
-  username: lenient(z.string()),
-});
-const entity = z.object({
-  type: z.string(),
-  offset: z.int(),
-  length: z.int(),
-  user: lenient(user),
-});
-const file = z.object({
-  file_id: z.string(),
-  file_name: lenient(z.string()),
-  mime_type: lenient(z.string()),
-  file_size: lenient(z.number().nonnegative()),
-});
-const chatMessage = z.object({
-  message_id: z.int(),
-  date: lenient(z.int().min(0).max(8_640_000_000_000)),
-  chat: z.object({ id, type: z.string(), is_forum: lenient(z.boolean()) }),
-  from: lenient(user),
-  text: lenient(z.string()),
-  caption: lenient(z.string()),
-  entities: lenient(z.array(entity)),
-  caption_entities: lenient(z.array(entity)),
-  message_thread_id: lenient(z.int()),
-  is_topic_message: lenient(z.boolean()),
-  media_group_id: lenient(z.string()),
-  reply_to_message: lenient(z.object({ message_id: z.int(), from: lenient(user) })),
-  photo: lenient(z.array(file)),
-  document: lenient(file),
-  audio: lenient(file),
-  voice: lenient(file),
-  video: lenient(file),
-  video_note: lenient(file),
-  animation: lenient(file),
-  sticker: lenient(file),
-  location: z.unknown().optional(),
-  contact: z.unknown().optional(),
-  poll: z.unknown().optional(),
-});
+/** Stand in the place of the sender where somebody writes in the name of a group or a channel. */
+const standIns = new Set(['1087968824', '136817688']);
+
 const updateSchema = z.object({
   update_id: z.int().nonnegative(),
   message: z.unknown().optional(),
@@ -64,7 +30,7 @@ const updateSchema = z.object({
 
 /** Somebody pressed the button that Telegram shows below a draft. */
 const stopped = z.object({
-  chat: z.object({ id, type: z.string() }),
+  chat: z.object({ id: telegramId, type: z.string() }),
   message_thread_id: lenient(z.int()),
 });
 
@@ -76,7 +42,7 @@ export const allowedUpdates = ['message', 'callback_query', 'stopped_message_gen
 /** Somebody pressed a button. Its data is whatever the client sends. */
 const press = z.object({
   id: z.string(),
-  from: user,
+  from: telegramUser,
   data: z.string().max(64),
   message: chatMessage.pick({
     message_id: true,
@@ -85,19 +51,6 @@ const press = z.object({
     is_topic_message: true,
   }),
 });
-
-type ChatMessage = z.output<typeof chatMessage>;
-
-const attachmentKinds = [
-  ['photo', 'image'],
-  ['sticker', 'image'],
-  ['voice', 'audio'],
-  ['audio', 'audio'],
-  ['video', 'video'],
-  ['video_note', 'video'],
-  ['animation', 'video'],
-  ['document', 'document'],
-] as const;
 
 /** The number that orders updates, where the update has one. */
 export function updateIdOf(update: unknown): number | undefined {
@@ -110,21 +63,43 @@ export function parseTelegramUpdate(update: unknown, bot: BotIdentity, nowMs: nu
   const envelope = updateSchema.safeParse(update);
   if (!envelope.success || !isJsonObject(update)) return { ignored: 'no update with an update_id' };
   const context = { bot, nowMs, updateId: envelope.data.update_id, raw: update };
-  if (envelope.data.callback_query !== undefined) return parsePress(envelope.data.callback_query, context);
-  if (envelope.data.stopped_message_generation !== undefined)
-    return parseStop(envelope.data.stopped_message_generation, context);
-  if (envelope.data.message === undefined || envelope.data.message === null) {
+  const { message: given, callback_query: pressed, stopped_message_generation: stopping } = envelope.data;
+  if (isPresent(pressed)) return parsePress(pressed, context);
+  if (isPresent(stopping)) return parseStop(stopping, context);
+  if (!isPresent(given)) {
     const kind = Object.keys(update).find((name) => name !== 'update_id');
     return { ignored: kind === undefined ? 'an empty update' : 'an update of a kind that is not handled' };
   }
-  const parsed = chatMessage.safeParse(envelope.data.message);
-  if (!parsed.success) return { ignored: 'a message without id or chat' };
-  const message = parsed.data;
-  if (message.chat.type === 'channel') return { ignored: 'a channel post' };
-  if (message.from === undefined || message.from === null) return { ignored: 'a message without sender' };
-  if (message.from.is_bot === true) return { ignored: 'a message from a bot' };
-  return { message: toMessage(message, message.from, context) };
+  const parsed = chatMessage.safeParse(given);
+  return parsed.success
+    ? parseMessage(parsed.data, given, context)
+    : { ignored: 'a message without id or chat' };
 }
+
+function parseMessage(source: ChatMessage, given: unknown, context: UpdateContext): ParsedUpdate {
+  if (source.chat.type === 'channel') return { ignored: 'a channel post' };
+  if (source.is_automatic_forward === true) return { ignored: 'a post of the linked channel' };
+  // All of its people share one chat, told apart by topics of another kind.
+  if (source.chat.is_direct_messages === true) return { ignored: 'a direct message to a channel' };
+  const from = senderOf(source);
+  if (from === undefined) return { ignored: 'a message without sender' };
+  if (from.is_bot === true) return { ignored: 'a message from a bot' };
+  const message = toMessage(source, from, { ...context, cards: readCards(given) });
+  return message ?? { ignored: 'a command for another bot' };
+}
+
+/** Who wrote it: for admins who stay anonymous, and for people who write as a channel, that group or channel. */
+function senderOf({
+  from,
+  sender_chat: chat,
+  author_signature: signature,
+}: ChatMessage): TelegramUser | undefined {
+  if (chat && from && standIns.has(String(from.id)))
+    return { id: chat.id, is_bot: false, first_name: signature ?? chat.title };
+  return from ?? undefined;
+}
+
+const isPresent = (value: unknown): boolean => value !== undefined && value !== null;
 
 interface UpdateContext {
   readonly bot: BotIdentity;
@@ -199,88 +174,57 @@ export function pressIdOf(update: unknown): string | undefined {
   return parsed.success ? parsed.data.callback_query.id : undefined;
 }
 
-function toMessage(source: ChatMessage, from: z.output<typeof user>, context: UpdateContext): Message {
+/** A person's message; `undefined`: a command that names another bot. */
+function toMessage(
+  source: ChatMessage,
+  from: TelegramUser,
+  context: UpdateContext & { readonly cards: string },
+): ParsedUpdate | undefined {
   const { bot } = context;
-  const written = source.text ?? source.caption ?? '';
-  const entities = source.entities ?? source.caption_entities ?? [];
+  const plain = source.text ?? source.caption ?? '';
+  const entities = readEntities(source.entities ?? source.caption_entities ?? []);
+  const written = withLinks(plain, entities);
   const command = readCommand(written, bot);
-  const name = [from.first_name, from.last_name]
-    .filter((part) => part !== undefined && part !== null)
-    .join(' ');
-  const userName = name.trim() === '' ? from.username : name;
+  const userName = nameOfUser(from);
   const isDm = source.chat.type === 'private';
-  const repliesToBot = String(source.reply_to_message?.from?.id ?? '') === bot.id;
-  const mentioned = entities.some((entity) => mentions(entity, written, bot)) || command?.addressed === true;
-  return {
+  const replied = repliedTo(source);
+  const mentioned = mentionsBot(plain, entities, bot) || command?.addressee === 'bot';
+  if (command?.addressee === 'another' && !isDm && !mentioned) return undefined;
+  const forwarded = forwardedFrom(source);
+  // What somebody else wrote is no command of the one who passes it on.
+  const isCommand = command !== undefined && command.addressee !== 'another' && forwarded === undefined;
+  const own = plain === '' ? context.cards : isCommand ? command.text : withoutMention(written, bot);
+  const quoted = readQuote(source, bot.id);
+  const isReplyToBot = String(replied?.from?.id ?? '') === bot.id;
+  // "What is on this picture?" is asked about a file that another person has sent.
+  const about = replied === undefined || isReplyToBot || isDm ? [] : attachmentsOf(replied);
+  const attachments = [...attachmentsOf(source), ...about];
+  // Service messages (someone joined, a title changed) carry nothing that a person wrote or sent.
+  const isSaid =
+    isPresent(source.text ?? source.caption ?? source.story) ||
+    attachments.length > 0 ||
+    context.cards !== '';
+  const message: Message = {
     platform: 'telegram',
     account_id: bot.id,
     channel_id: String(source.chat.id),
     user_id: String(from.id),
-    ...(userName === undefined || userName === null ? {} : { user_name: userName }),
-    text: command?.text ?? withoutMention(written, bot),
+    ...(userName === undefined ? {} : { user_name: userName }),
+    text: forwarded === undefined || own === '' ? own : forwardedInWords(forwarded.name, own),
     timestamp: new Date(typeof source.date === 'number' ? source.date * 1000 : context.nowMs).toISOString(),
     ...topicOf(source),
     message_id: String(source.message_id),
-    ...(source.reply_to_message ? { reply_to: String(source.reply_to_message.message_id) } : {}),
-    kind: command === undefined ? (hasContent(source) ? 'message' : 'status') : 'command',
+    ...(replied === undefined ? {} : { reply_to: String(replied.message_id) }),
+    ...(quoted === undefined ? {} : { quoted }),
+    kind: isCommand ? 'command' : isSaid ? 'message' : 'status',
     chat_type: isDm ? 'dm' : 'group',
-    mentions_bot: isDm || mentioned || repliesToBot,
-    attachments: attachmentsOf(source),
+    mentions_bot: isDm || mentioned || isReplyToBot,
+    attachments,
     ...(typeof source.media_group_id === 'string' && source.media_group_id !== ''
       ? { album_id: source.media_group_id }
       : {}),
     dedupe_key: `telegram:${bot.id}:${context.updateId}`,
     metadata: { raw: context.raw },
   };
-}
-
-/** Service messages (someone joined, a title changed) carry nothing that a person wrote or sent. */
-function hasContent(source: ChatMessage): boolean {
-  const other = [source.location, source.contact, source.poll];
-  return (
-    typeof source.text === 'string' ||
-    attachmentKinds.some(([field]) => source[field] !== undefined && source[field] !== null) ||
-    other.some((value) => value !== undefined && value !== null)
-  );
-}
-
-/** `/name@bot rest`: the command without the bot's name; one for another bot is ordinary text. */
-function readCommand(text: string, bot: BotIdentity): { text: string; addressed: boolean } | undefined {
-  const match = /^\/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?=\s|$)/.exec(text);
-  if (match === null) return undefined;
-  const [whole, name, addressee] = match;
-  if (addressee !== undefined && addressee.toLowerCase() !== bot.username.toLowerCase()) return undefined;
-  return { text: `/${name ?? ''}${text.slice(whole.length)}`, addressed: addressee !== undefined };
-}
-
-function mentions(item: z.output<typeof entity>, text: string, bot: BotIdentity): boolean {
-  if (item.type === 'text_mention') return String(item.user?.id ?? '') === bot.id;
-  if (item.type !== 'mention') return false;
-  const name = text.slice(item.offset, item.offset + item.length);
-  return name.toLowerCase() === `@${bot.username.toLowerCase()}`;
-}
-
-function withoutMention(text: string, bot: BotIdentity): string {
-  if (bot.username === '') return text.trim();
-  const name = new RegExp(`@${bot.username.replaceAll(/\W/g, '')}(?![A-Za-z0-9_])`, 'gi');
-  return text.replaceAll(name, '').trim();
-}
-
-function attachmentsOf(source: ChatMessage): readonly Attachment[] {
-  const found: Attachment[] = [];
-  for (const [field, kind] of attachmentKinds) {
-    const value = source[field];
-    // Of a photo Telegram sends every size; the last one is the largest.
-    const item = Array.isArray(value) ? value.at(-1) : value;
-    if (item === undefined || item === null) continue;
-    found.push({
-      id: item.file_id,
-      kind,
-      platformRef: item.file_id,
-      ...(typeof item.mime_type === 'string' ? { mimeType: item.mime_type } : {}),
-      ...(typeof item.file_name === 'string' ? { name: item.file_name } : {}),
-      ...(typeof item.file_size === 'number' ? { sizeBytes: item.file_size } : {}),
-    });
-  }
-  return found;
+  return { message };
 }

@@ -190,13 +190,7 @@ class TelegramAdapter implements ChannelAdapter {
   }
 
   async #accept(update: unknown): Promise<Acceptance> {
-    const parsed = this.parse(update);
-    if (parsed.message === undefined) {
-      this.#context.logger.debug({ reason: parsed.ignored }, 'update ignored');
-      return { outcome: 'ignored' };
-    }
-    const acceptance = await this.#context.accept(parsed.message);
-    this.#buffer.push(parsed.message);
+    const acceptance = await this.#take(this.parse(update));
     const pressId = pressIdOf(update);
     if (pressId === undefined) return acceptance;
     return {
@@ -205,6 +199,16 @@ class TelegramAdapter implements ChannelAdapter {
         await Promise.all([this.#confirmPress(pressId), acceptance.afterAck?.()]);
       },
     };
+  }
+
+  async #take({ message, ignored }: ParsedUpdate): Promise<Acceptance> {
+    if (message === undefined) {
+      this.#context.logger.debug({ reason: ignored }, 'update ignored');
+      return { outcome: 'ignored' };
+    }
+    const acceptance = await this.#context.accept(message);
+    this.#buffer.push(message);
+    return acceptance;
   }
 
   /** Without it the button shows for a while that it is waiting. */

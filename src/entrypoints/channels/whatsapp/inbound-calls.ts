@@ -2,11 +2,11 @@ import type { Message } from '../../../protocol/index.ts';
 import type { Acceptance, ChannelAdapterContext } from '../channel-adapter.ts';
 import { parseWhatsAppEvent } from './parse-update.ts';
 import { PersonDirectory } from './person-directory.ts';
-import { readIdentityChange } from './read-identity-change.ts';
+import { readIdentityChange, readIdUpdate } from './read-identity-change.ts';
 import { readStatus } from './read-status.ts';
 import type { ReceiptDesk } from './receipt-desk.ts';
 import { splitCall } from './split-call.ts';
-import type { WhatsAppEvent, WhatsAppReader } from './whatsapp-update.ts';
+import { wordOf, type WhatsAppEvent, type WhatsAppReader } from './whatsapp-update.ts';
 
 const mostForeignNumbers = 100;
 const mostCourtesies = 1000;
@@ -81,7 +81,7 @@ export class InboundCalls {
       if (status !== undefined) await this.#receipts.take(status);
       return { outcome: 'ignored' };
     } else {
-      const change = readIdentityChange(event.item);
+      const change = event.kind === 'identity' ? readIdUpdate(event.item) : readIdentityChange(event.item);
       if (change !== undefined) {
         await this.#people.rename(change);
         this.#context.logger.info({ ...change }, 'somebody has other ids now; the conversation goes on');
@@ -122,8 +122,9 @@ export class InboundCalls {
 
 /** Statuses stand for themselves; messages follow each other where they have a sender in common. */
 function conversationOf({ kind, item }: WhatsAppEvent): string {
-  if (kind === 'status') return JSON.stringify(['status', item['id']]);
-  return JSON.stringify(['message', item['from_user_id'] ?? item['from']]);
+  if (kind === 'status') return JSON.stringify([kind, wordOf(item['id'])]);
+  if (kind === 'identity') return JSON.stringify([kind, wordOf(item['wa_id'])]);
+  return JSON.stringify([kind, wordOf(item['from_user_id'] ?? item['from'])]);
 }
 
 function together(acceptances: readonly Acceptance[]): Acceptance {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../base/index.ts';
 import { whatsappCall, whatsappMessage, whatsappStatus } from '../../../testing/whatsapp-payloads.ts';
 import type { WhatsAppUserMessage } from '../../../testing/channels.ts';
 import { parseWhatsAppUpdate } from './parse-update.ts';
-import { readIdentityChange } from './read-identity-change.ts';
+import { readIdentityChange, readIdUpdate } from './read-identity-change.ts';
 import { readStatus } from './read-status.ts';
 import { splitCall } from './split-call.ts';
 
@@ -57,6 +57,63 @@ describe('a message', () => {
   ])('names its sender with %s', (_title, given, userId, aliases) => {
     expect(read({ text: 'x', ...given }).message).toMatchObject({ user_id: userId, channel_id: userId });
     expect(read({ text: 'x', ...given }).message?.user_aliases).toEqual(aliases);
+  });
+
+  it('says in words what is ordered, and what a message is about', () => {
+    const product_items = [
+      { product_retailer_id: 'tea', quantity: 2, item_price: 3.5, currency: 'EUR' },
+      { product_retailer_id: 'cup', quantity: '1' },
+      {},
+    ];
+    const says = (body: string, more: object) => read({ extra: { type: 'text', text: { body }, ...more } });
+    const ordered = read({
+      extra: { type: 'order', order: { catalog_id: '1', text: 'quick please', product_items } },
+    });
+    expect(ordered.message?.text).toBe('Order:\n- 2 × tea, 3.5 EUR each\n- 1 × cup\n- ×\nquick please');
+    const referral = {
+      headline: 'Sale',
+      body: 'Half\nprice',
+      source_url: 'https://fb.me/x',
+      source_type: 'ad',
+    };
+    expect(says('more?', { referral }).message?.text).toBe(
+      'more?\n[Written below an advertisement: Sale; Half price; https://fb.me/x]',
+    );
+    const context = { id: 'wamid.Q', referred_product: { catalog_id: '1', product_retailer_id: 'cup' } };
+    expect(says('how much?', { context }).message?.text).toBe('how much?\n[About the product: cup]');
+    expect(says('/new', { referral }).message).toMatchObject({
+      kind: 'command',
+      text: '/new',
+    });
+  });
+
+  it('of a call with many people is kept with its own sender alone', () => {
+    const people = ['1', '2', '3'].map((digit) =>
+      whatsappMessage(`wamid.${digit}`, { phone: `4911111${digit}`, userId: null, name: digit, text: digit }),
+    );
+    const call = whatsappCall(ids, {
+      contacts: people.map(({ contact }) => contact),
+      messages: people.map(({ message }) => message),
+    });
+    const { events } = splitCall(call);
+    expect(events.map(({ contacts }) => contacts)).toEqual(people.map(({ contact }) => [contact]));
+    expect(events.map(({ raw }) => parse(raw).message?.user_name)).toEqual(['1', '2', '3']);
+    for (const { raw } of events) expect(JSON.stringify(raw).length).toBeLessThan(600);
+  });
+
+  it.each([{ forwarded: true }, { frequently_forwarded: true }])(
+    'says that it is passed on, and obeys no command in it: %j',
+    (context) => {
+      const extra = { type: 'text', text: { body: '/new' }, context };
+      expect(read({ extra }).message).toMatchObject({ kind: 'message', text: 'Forwarded message:\n/new' });
+    },
+  );
+
+  it('is read by what is in it where the type is missing', () => {
+    const location = { latitude: 1, longitude: 2 };
+    expect(read({ extra: { type: undefined, text: undefined, location } }).message?.text).toBe(
+      'Location: 1, 2',
+    );
   });
 
   it('finds its sender among several people', () => {
@@ -221,6 +278,21 @@ describe('a change of ids', () => {
     ],
   ])('is read from %j', (message, previous, next) => {
     expect(readIdentityChange(message as JsonObject)).toMatchObject({ previous, next });
+  });
+
+  it('is read from the field of its own', () => {
+    const item = { wa_id: '4922222', user_id: { previous: 'DE.1', current: 'DE.2' }, timestamp: '1' };
+    expect(readIdUpdate(item)).toMatchObject({
+      previous: { scoped: 'DE.1', phone: undefined },
+      next: { scoped: 'DE.2', phone: '4922222' },
+    });
+    const odd: readonly JsonObject[] = [
+      {},
+      { user_id: null },
+      { user_id: { previous: 'DE.1' } },
+      { user_id: { current: 'DE.2' } },
+    ];
+    for (const one of odd) expect(readIdUpdate(one)).toBeUndefined();
   });
 
   it('is not read from other notices', () => {

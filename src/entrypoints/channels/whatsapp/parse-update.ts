@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Message } from '../../../protocol/index.ts';
 import type { ParsedUpdate } from '../channel-adapter.ts';
-import { readContent } from './read-content.ts';
+import { readContent, typeOf } from './read-content.ts';
+import { withOrigin } from './read-origin.ts';
 import { splitCall } from './split-call.ts';
 import {
   lenient,
@@ -46,6 +47,7 @@ export function parseWhatsAppEvent(event: WhatsAppEvent, reader: WhatsAppReader)
   if (event.phoneNumberId !== reader.phoneNumberId)
     return { ignored: `for another phone number id, "${event.phoneNumberId.slice(0, 40)}"` };
   if (event.kind === 'status') return { ignored: 'a status of a message that was sent' };
+  if (event.kind === 'identity') return { ignored: 'a notice of changed ids' };
   const parsed = head.safeParse(event.item);
   if (!parsed.success) return { ignored: 'a message without id' };
   const { id, timestamp, context, group_id: group } = parsed.data;
@@ -53,8 +55,9 @@ export function parseWhatsAppEvent(event: WhatsAppEvent, reader: WhatsAppReader)
   const sender = senderOf(parsed.data, event.contacts);
   const [userId, ...aliases] = [sender.ids.scoped, sender.ids.phone, sender.ids.parent].filter(isPresent);
   if (userId === undefined) return { ignored: 'a message without sender' };
-  const content = readContent(event.item, parsed.data.type ?? '', reader.commands);
-  if ('ignored' in content) return content;
+  const read = readContent(event.item, parsed.data.type ?? typeOf(event.item), reader.commands);
+  if ('ignored' in read) return read;
+  const content = withOrigin(read, event.item);
   const quoted = context?.id;
   const message: Message = {
     platform: 'whatsapp',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isJsonObject, type JsonObject } from '../../../base/index.ts';
 import type { Attachment, Message } from '../../../protocol/index.ts';
 import { readAttachment } from './read-attachment.ts';
-import { readContacts, readLocation } from './read-cards.ts';
+import { readContacts, readLocation, readOrder } from './read-cards.ts';
 import { lenient, wordOf } from './whatsapp-update.ts';
 
 /** What a message says. */
@@ -27,7 +27,6 @@ const interactive = z.object({
 const button = z.object({ payload: text, text });
 const reaction = z.object({ message_id: z.string().min(1), emoji: text });
 const edit = z.object({ original_message_id: text, message: z.unknown() });
-const order = z.object({ text });
 
 /** Kinds that tell of something and ask for no answer. Answering `unsupported` would let two bots talk for ever. */
 const silent: Readonly<Record<string, string>> = {
@@ -37,6 +36,13 @@ const silent: Readonly<Record<string, string>> = {
   revoke: 'a message was taken back',
 };
 const media = new Set(['image', 'audio', 'video', 'document', 'sticker']);
+
+/** The type of a message that does not name it, which some of Meta's own examples do not. */
+export function typeOf(message: JsonObject): string {
+  return (
+    ['text', ...media, 'location', 'contacts', 'order'].find((type) => message[type] !== undefined) ?? ''
+  );
+}
 
 /** The content of a message by its type. Never throws. */
 export function readContent(message: JsonObject, type: string, commands: readonly string[]): Read {
@@ -66,7 +72,7 @@ export function readContent(message: JsonObject, type: string, commands: readonl
     case 'contacts':
       return plainContent(readContacts(inner));
     case 'order':
-      return plainContent(order.safeParse(inner).data?.text ?? '');
+      return plainContent(readOrder(inner));
     default:
       return { ignored: `a message of the type "${type.slice(0, 60)}", which is not handled` };
   }

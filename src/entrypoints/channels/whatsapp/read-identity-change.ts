@@ -42,3 +42,16 @@ export function readIdentityChange(message: JsonObject): IdentityChange | undefi
   ]);
   return { previous, next };
 }
+
+const pair = lenient(z.object({ previous: text, current: text }));
+const update = z.object({ wa_id: text, user_id: pair, parent_user_id: pair });
+
+/** The same as Meta tells it in a field of its own, with the old and the new id side by side. */
+export function readIdUpdate(item: JsonObject): IdentityChange | undefined {
+  const parsed = update.safeParse(item);
+  const { wa_id: phone, user_id: scoped, parent_user_id: parent } = parsed.data ?? {};
+  const previous = personIds([scoped?.previous, parent?.previous]);
+  // The number is the one that the person has now.
+  const next = personIds([scoped?.current, parent?.current, phone]);
+  return previous.scoped === undefined || next.scoped === undefined ? undefined : { previous, next };
+}

@@ -313,6 +313,17 @@ describe('the WhatsApp adapter', () => {
       await adapter.stop();
     });
 
+    it('calls with something nested beyond reason in the place of an id', async () => {
+      const adapter = create();
+      await adapter.start();
+      const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+      const messages = [{ id: 'wamid.deep', from: deep, type: 'text', text: { body: 'x' } }];
+      const statuses = [{ id: deep, status: 'read' }];
+      const taken = await adapter.enqueueWebhookUpdate(whatsappCall(ids, { messages, statuses }));
+      expect(taken).toEqual({ outcome: 'ignored' });
+      await adapter.stop();
+    });
+
     it('people in the name under which they first wrote, and answers them where they are now', async () => {
       const adapter = create();
       await adapter.start();
@@ -331,18 +342,28 @@ describe('the WhatsApp adapter', () => {
       const notice = { id: 'wamid.sys', from: '4911111', timestamp: '1', type: 'system', system };
       await adapter.enqueueWebhookUpdate(whatsappCall(ids, { messages: [notice] }));
       await say('4922222', 'DE.2');
+      const renamed = [{ wa_id: '4933333', user_id: { previous: 'DE.2', current: 'DE.3' }, timestamp: '2' }];
+      const metadata = { phone_number_id: ids.phoneNumberId };
+      const value = { messaging_product: 'whatsapp', metadata, user_id_update: renamed };
+      await adapter.enqueueWebhookUpdate({
+        object: 'whatsapp_business_account',
+        entry: [{ id: '1', changes: [{ field: 'user_id_update', value }] }],
+      });
+      await say(null, 'DE.3');
       expect(accepted.map((message) => adapter.conversation(message))).toEqual(
-        Array.from({ length: 3 }, () => `whatsapp:${ids.phoneNumberId}:DE.1`),
+        Array.from({ length: 4 }, () => `whatsapp:${ids.phoneNumberId}:DE.1`),
       );
       expect(accepted.map((message) => adapter.replyAddress(message).chatId)).toEqual([
         'DE.1',
         'DE.1',
         'DE.2',
+        'DE.3',
       ]);
       expect(accepted.map((message) => message.user_aliases)).toEqual([
         ['4911111'],
         ['4911111'],
         ['DE.2', '4922222'],
+        ['DE.3', '4933333'],
       ]);
       await adapter.stop();
     });

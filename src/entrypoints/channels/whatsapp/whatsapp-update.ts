@@ -41,9 +41,9 @@ export function isScopedId(id: string): boolean {
   return scopedId.test(id) || parentId.test(id);
 }
 
-/** One message or one status of a call, in the form of a call with nothing else in it. */
+/** One message, status or change of somebody's ids in a call, in the form of a call with nothing else in it. */
 export interface WhatsAppEvent {
-  readonly kind: 'message' | 'status';
+  readonly kind: 'message' | 'status' | 'identity';
   readonly item: JsonObject;
   readonly contacts: readonly JsonObject[];
   readonly phoneNumberId: string;
