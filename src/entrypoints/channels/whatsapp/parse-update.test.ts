@@ -53,6 +53,7 @@ describe('a message', () => {
   it.each([
     ['a hidden number', { phone: null }, scoped, undefined],
     ['an old payload', { userId: null }, phone, undefined],
+    ['a short number', { phone: '1717', userId: null }, '1717', undefined],
     ['a business-scoped id in the place of a number', { phone: scoped, userId: null }, scoped, undefined],
   ])('names its sender with %s', (_title, given, userId, aliases) => {
     expect(read({ text: 'x', ...given }).message).toMatchObject({ user_id: userId, channel_id: userId });

@@ -15,7 +15,7 @@ export const messageId = z.string().regex(/^[!-~]{1,500}$/);
 /** Ids as people have them: business-scoped ones (`US.13491…`), those of a parent business, phone numbers. */
 const scopedId = /^[A-Z]{2}\.[A-Za-z0-9]{1,128}$/;
 const parentId = /^[A-Z]{2}\.ENT\.[A-Za-z0-9]{1,128}$/;
-const phone = /^\d{5,20}$/;
+const phone = /^\d{1,20}$/;
 
 /** The ids of one person in one payload, each where the payload has it. */
 export interface PersonIds {
