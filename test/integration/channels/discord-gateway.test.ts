@@ -209,7 +209,7 @@ describe('delivery to Discord', () => {
   });
 
   it('shows every message once, though each answer of Discord got lost', async () => {
-    await start();
+    await start({}, { delivery: { backOffMs: 10 } });
     const lost = { kind: 'cut-after' } as const;
     ground.discord.failNext('POST /channels/:id/messages', lost, { kind: 'cut-before' }, lost, lost, lost);
     ground.discord.userSays({ channelId: dm, text: 'go' });
