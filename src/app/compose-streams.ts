@@ -12,7 +12,7 @@ import {
   RunEventTeller,
   streamTarget,
 } from '../entrypoints/streams/index.ts';
-import type { BrokerEvent, MessageBus } from '../platform/bus/index.ts';
+import { isOwnEvent, type BrokerEvent, type MessageBus } from '../platform/bus/index.ts';
 import type { Metrics } from '../platform/observability/index.ts';
 import type { Storage } from '../platform/storage/index.ts';
 import { systemScope } from '../protocol/index.ts';
@@ -72,9 +72,10 @@ export function announceOn(bus: MessageBus, logger: Logger, subject: string, pay
     .catch((error: unknown) => logger.debug({ subject, error }, 'not told on the bus'));
 }
 
-/** Stores an event that came from outside. */
+/** Stores an event that came from outside; what this installation has told is stored already. */
 export function publishFrom(automation: () => Automation): (event: BrokerEvent) => Promise<void> {
   return async ({ id, name, payload }) => {
+    if (isOwnEvent(payload)) return;
     await automation().events.publish(systemScope, { name, payload, ...(id === undefined ? {} : { id }) });
   };
 }

@@ -15,6 +15,7 @@ import type { FileStore } from '../../capabilities/files/index.ts';
 import type { EventPublisher } from '../../engine/automation/index.ts';
 import type { EventRouter } from '../../engine/routing/index.ts';
 import type { ApprovalService, RunService, RunStarter } from '../../engine/runs/index.ts';
+import { toldEvent } from '../../platform/bus/index.ts';
 import type { EgressClient, EgressPolicy } from '../../platform/http-client/index.ts';
 import type { Metrics } from '../../platform/observability/index.ts';
 import type { Queue } from '../../platform/queue/index.ts';
@@ -66,7 +67,7 @@ export interface ChannelHubDeps {
   /** Platforms beside the built-in ones, by name. */
   readonly adapters?: Readonly<Record<string, ChannelAdapterFactory>>;
   readonly delivery?: Partial<DeliverySettings>;
-  /** Tells other programs of a message: `messaging.<platform>.inbound` or `.outbound`. Must not throw. */
+  /** Tells other programs of a message, `messaging.<platform>.inbound` or `.outbound`, or of an event `external.…`. Must not throw. */
   readonly announce?: (subject: string, payload: JsonObject) => void;
   /** Takes in events that channels publish; without it those channels say that they cannot. */
   readonly events?: EventPublisher;
@@ -318,7 +319,10 @@ export class ChannelHub implements Service {
           throw new AppError('not_ready', 'this process cannot publish events');
         channel.lastInAt = this.#deps.clock.now();
         const principal = `channel:${definition.metadata.name}`;
-        return this.#deps.events.publish({ ...systemScope, principal, scopes: [] }, event);
+        const published = await this.#deps.events.publish({ ...systemScope, principal, scopes: [] }, event);
+        if (!published.duplicate && event.name.startsWith('external.'))
+          this.#deps.announce?.(event.name, toldEvent(event.payload, published.id));
+        return published;
       },
       accept: async (written) => {
         const message = storable(written);

@@ -8,6 +8,7 @@ export { fanOut, type FanOutResult, type FanOutTarget } from './fan-out.ts';
 export { InProcessBus } from './in-process-bus.ts';
 export { NatsBus } from './nats/nats-bus.ts';
 export { NatsStreams } from './nats/nats-streams.ts';
+export { isOwnEvent, toldEvent } from './own-event.ts';
 export { RedisBus } from './redis/redis-bus.ts';
 export { RedisStreams } from './redis/redis-streams.ts';
 export { InProcessStreams } from './streams/in-process-streams.ts';

@@ -13,11 +13,11 @@ export type CompletionTarget =
   | { readonly kind: 'model'; readonly name: string };
 
 /** Names under which agents are known to Open WebUI set-ups; the value of the `agentic` label that takes one over. */
-const aliases: Readonly<Record<string, string>> = {
-  'agentic-general': 'general',
-  'agentic-research': 'research',
-  'agentic-workflow': 'workflow',
-};
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['agentic-general', 'general'],
+  ['agentic-research', 'research'],
+  ['agentic-workflow', 'workflow'],
+]);
 
 const isNotFound = (error: unknown): boolean => error instanceof AppError && error.code === 'not_found';
 
@@ -40,7 +40,7 @@ async function agentOfAlias(
   alias: string,
 ): Promise<StoredAgent | undefined> {
   const labelled = (await agents.list(scope)).find(
-    ({ definition }) => definition.metadata.labels['agentic'] === aliases[alias],
+    ({ definition }) => definition.metadata.labels['agentic'] === aliases.get(alias),
   );
   if (labelled !== undefined) return labelled;
   try {
@@ -56,7 +56,7 @@ async function agentOf(deps: Deps, scope: Scope, name: string): Promise<StoredAg
     return await deps.agents.get(scope, name);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return aliases[name] === undefined ? undefined : agentOfAlias(deps, scope, name);
+    return aliases.has(name) ? agentOfAlias(deps, scope, name) : undefined;
   }
 }
 
@@ -114,6 +114,6 @@ export async function listAgentModels(
   const taken = new Set(own.map(({ id }) => id));
   const [first] = all;
   if (first === undefined) return own;
-  const free = Object.keys(aliases).filter((alias) => !taken.has(alias));
+  const free = [...aliases.keys()].filter((alias) => !taken.has(alias));
   return [...own, ...free.map((id) => ({ id, updatedAt: first.updatedAt }))];
 }

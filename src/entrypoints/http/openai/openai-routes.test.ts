@@ -177,7 +177,7 @@ describe('the openai client', () => {
       failure(client.withOptions({ apiKey: key }).chat.completions.create({ model, messages }));
     expect((await asked('team/crew', 'key-agents:invoke')).status).toBe(403);
     expect((await asked('workflow/report', 'key-teams:invoke')).status).toBe(403);
-    for (const model of ['team/nobody', 'workflow/two', 'workflow/sums', 'workflow/none'])
+    for (const model of ['team/nobody', 'workflow/two', 'workflow/sums', 'workflow/none', 'constructor'])
       expect(await asked(model)).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' });
   });
 
