@@ -40,7 +40,7 @@ export async function startServer(foundation: Foundation): Promise<StartedApp> {
     teams: parts.teams,
     workflows: parts.workflows,
     automation: parts.automation,
-    channels: createChannelDesk({ hub: parts.channels, storage, clock }),
+    channels: createChannelDesk({ hub: parts.channels, storage, queue: parts.queue, clock }),
     router: parts.router,
     workflowTools: createWorkflowTools(parts.catalogue, parts.workflowFaults),
     definitionWarnings: parts.definitionWarnings,

@@ -52,6 +52,11 @@ export class FakeChannels implements Operations {
     return Promise.resolve(telegram);
   }
 
+  async retry(_scope: unknown, channel: string): Promise<number> {
+    this.#known(channel);
+    return Promise.resolve(3);
+  }
+
   say(): ReturnType<Operations['say']> {
     return Promise.reject(new AppError('invalid_request', 'this channel is for people'));
   }

@@ -55,6 +55,15 @@ export function registerChannels(program: Command, context: CliContext): void {
       if (!isUp) throw new CliError(`channel ${name} is not up: ${reason}`, { exitCode: exitCodes.failed });
     });
   channels
+    .command('retry <name>')
+    .description('try answers now that wait for their next try')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const tried = await openClient(context, command).call('POST', address(name, '/retry'));
+      const format = formatOf(command);
+      if (format !== 'table' || !isJsonObject(tried)) printValue(context, format, tried);
+      else say(context, `${name}: ${plainText(tried['retried'])} tried again`);
+    });
+  channels
     .command('messages <name>')
     .description('the newest messages, in and out')
     .option('--limit <count>', 'at most so many', '50')

@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { AppError, withDeadline, type Clock } from '../../base/index.ts';
+import type { Queue } from '../../platform/queue/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 import type { RunTarget, Scope } from '../../protocol/index.ts';
 import type { ProgramMessage } from './channel-adapter.ts';
@@ -28,6 +30,8 @@ export interface ChannelDesk {
   messages(scope: Scope, channel: string, limit: number): Promise<readonly ChannelMessage[]>;
   /** Says whether it is up, and sends a text where `to` names a chat. Errors of the platform are `upstream_error`. */
   test(channel: string, to?: { readonly chatId: string; readonly text: string }): Promise<ChannelView>;
+  /** Tries the answers of a channel again now that wait for their next try. Returns their number. */
+  retry(scope: Scope, channel: string): Promise<number>;
   /**
    * Takes in what a program says. Errors: `invalid_request` where people write, `forbidden` for a target beyond the
    * caller's rights or a user who is not listed, `idempotency_mismatch`, and those of the target.
@@ -48,9 +52,10 @@ export interface ChannelDesk {
 export function createChannelDesk(deps: {
   readonly hub: ChannelHub;
   readonly storage: Storage;
+  readonly queue: Pick<Queue, 'hasten'>;
   readonly clock: Clock;
 }): ChannelDesk {
-  const { hub, storage, clock } = deps;
+  const { hub, storage, queue, clock } = deps;
   const { pairing } = hub;
   const viewOf = (channel: string): ChannelView => {
     const found = hub.list().find((one) => one.name === channel);
@@ -85,6 +90,14 @@ export function createChannelDesk(deps: {
         deadline.clear();
       }
       return view;
+    },
+    retry({ tenant }, channel) {
+      viewOf(channel);
+      return queue.hasten(
+        'deliveries',
+        sql`data->>'outboxId' in (select id from outbox where tenant = ${tenant} and status = 'queued'
+          and reply_to->>'channel' = ${channel})`,
+      );
     },
     say: (scope, channel, message) => sayTo(hub, storage, { scope, channel, message }),
     async pairings({ tenant }, channel) {

@@ -58,6 +58,7 @@ interface SaidText {
 export interface ChannelOperations {
   list(): readonly ShownChannel[];
   messages(scope: Scope, channel: string, limit: number): Promise<readonly ShownMessage[]>;
+  retry(scope: Scope, channel: string): Promise<number>;
   test(channel: string, to?: { readonly chatId: string; readonly text: string }): Promise<ShownChannel>;
   /** Errors: `invalid_request`, `forbidden`, `idempotency_mismatch`, and those of the target. */
   say(

@@ -179,6 +179,20 @@ export class PgBossQueue implements Queue {
     return handle.settled;
   }
 
+  async hasten(queue: QueueName, wanted: RawBuilder<unknown>): Promise<number> {
+    const { storage } = this.#deps;
+    const hastened = await storage.transaction(async (trx) => {
+      const { numAffectedRows = 0n } = await sql`
+        update pgboss.job set start_after = now()
+        where name = ${queue} and state = 'retry' and start_after > now() and ${wanted}`.execute(trx);
+      if (numAffectedRows > 0n && this.#channel !== undefined)
+        await storage.notify(trx, this.#channel, queue);
+      return Number(numAffectedRows);
+    });
+    if (hastened > 0) this.#wake(queue);
+    return hastened;
+  }
+
   held(job: QueueJob): RawBuilder<unknown> {
     const { queue, jobId, retryCount } = handleOf(job);
     return sql`

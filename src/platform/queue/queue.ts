@@ -87,6 +87,11 @@ export interface Queue extends Service {
    */
   postpone(job: QueueJob, notBefore: Date, trx: Transaction<Database>): Promise<boolean>;
   /**
+   * Lets jobs that wait for their time, put off or before a retry, be taken at once. `wanted`: SQL condition over a job's
+   * `data`, its payload. Returns their number.
+   */
+  hasten(queue: QueueName, wanted: RawBuilder<unknown>): Promise<number>;
+  /**
    * SQL of a query with one row as long as the job is this process's, and none once it has been given to another. Nobody
    * gives it away before the statement that contains it is committed.
    */

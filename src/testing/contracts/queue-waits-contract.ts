@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../base/index.ts';
 import { PgBossQueue, type QueueConsumer, type QueueJob } from '../../platform/queue/index.ts';
@@ -87,6 +88,28 @@ export function queueWaitsContract(name: string, create: () => Promise<StorageFi
         .poll(() => seen, { timeout: 10_000 })
         .toEqual(['put-off.0#1', 'passes.0#1', 'put-off.0#1', 'put-off.1#1']);
       expect(takenAgainAt).toBeGreaterThanOrEqual(notBefore.getTime() - 5);
+      await idle();
+    }, 20_000);
+
+    it('takes those at once that are wanted now, each in its place', async () => {
+      const seen: string[] = [];
+      const later = new Date(systemClock.now() + 60_000);
+      const putOff = new Set(['wanted', 'other']);
+      const work = async (job: QueueJob): Promise<void> => {
+        seen.push(`${job.key}.${job.payload['index'] as number}`);
+        if (!putOff.delete(job.key)) return;
+        await fixture.storage.transaction((trx) => queue.postpone(job, later, trx));
+      };
+      for (const key of ['wanted', 'other']) await send(key, { index: 0 });
+      await send('wanted', { index: 1 });
+      consume(work);
+      await expect.poll(() => seen.toSorted()).toEqual(['other.0', 'wanted.0']);
+      await expect.poll(() => queue.depth('runs')).toEqual({ waiting: 3, active: 0 });
+      expect(await queue.hasten('runs', sql`data->>'index' = '7'`)).toBe(0);
+      expect(await queue.hasten('runs', sql`singleton_key = 'wanted' and data->>'index' = '0'`)).toBe(1);
+      await expect.poll(() => seen.slice(2)).toEqual(['wanted.0', 'wanted.1']);
+      expect(await queue.depth('runs')).toEqual({ waiting: 1, active: 0 });
+      expect(await queue.hasten('runs', sql`true`)).toBe(1);
       await idle();
     }, 20_000);
 

@@ -221,3 +221,21 @@ it('starts targets side by side, and one that cannot start disturbs no other', a
     { status: 'rejected' },
   ]);
 });
+
+it('posts what waits at once when it is told to', async () => {
+  receiver.answers.push({ status: 503 });
+  const before = receiver.posts.length;
+  await call(
+    'alerts',
+    { id: 'r1', kind: 'alert', thread: 't9', user: { id: 7 }, title: 'x', text: 'y' },
+    asAlert,
+  );
+  await receiver.waitFor(before + 1);
+  const began = Date.now();
+  const retry = async (): Promise<unknown> =>
+    (await app.request('POST', '/api/v1/channels/alerts/retry')).json();
+  await expect.poll(retry).toEqual({ retried: 1 });
+  await receiver.waitFor(before + 2);
+  // The schedule says five seconds.
+  expect(Date.now() - began).toBeLessThan(4_500);
+});

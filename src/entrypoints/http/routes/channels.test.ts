@@ -34,6 +34,12 @@ it('sends a test only where a chat is named', async () => {
   expect(ground.channels.sent).toEqual([{ chatId: '7', text: 'This is a test.' }]);
 });
 
+it('tries again what waits', async () => {
+  const tried = await call('POST', '/channels/telegram/retry');
+  expect([tried.statusCode, tried.json()]).toEqual([200, { retried: 3 }]);
+  expect((await call('POST', '/channels/other/retry')).statusCode).toBe(404);
+});
+
 it('pairs, invites and unpairs', async () => {
   expect((await call('GET', '/channels/telegram/pairings')).json()).toMatchObject({
     pending: [{ user_id: '7' }],

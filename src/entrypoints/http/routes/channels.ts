@@ -124,6 +124,20 @@ export function addChannelRoutes(app: HttpApp, { channels }: RouteDeps): void {
   );
 
   app.post(
+    `${prefix}/:id/retry`,
+    {
+      config: writable,
+      schema: {
+        tags,
+        summary: 'Tries answers now that wait for their next try',
+        params: byId,
+        response: { 200: z.object({ retried: z.int().describe('Answers that no longer wait.') }) },
+      },
+    },
+    async ({ scope, params }) => ({ retried: await channels.retry(scope, params.id) }),
+  );
+
+  app.post(
     `${prefix}/:id/test`,
     {
       config: writable,
