@@ -9,30 +9,16 @@ import type {
   ModelEvent,
   ModelGateway,
 } from '../capabilities/models/index.ts';
+import { deploymentOf } from './dispatcher-ground.ts';
 
 /** A deployment with nothing but a provider and a model. */
 export function plainDeployment(provider: LLMProvider, model: string): Deployment {
-  return {
+  return deploymentOf('direct', {
     id: 'direct',
-    group: 'direct',
     providerKind: provider.name,
     provider: () => provider,
     model,
-    params: {},
-    weight: undefined,
-    order: undefined,
-    limits: {},
-    timeouts: {},
-    cooldownMs: undefined,
-    numRetries: undefined,
-    price: undefined,
-    tags: [],
-    tagRegex: [],
-    region: undefined,
-    contextWindow: undefined,
-    maxOutputTokens: undefined,
-    mode: undefined,
-  };
+  });
 }
 
 async function firstOf(events: AsyncIterable<ModelEvent>): Promise<AsyncIterable<ModelEvent>> {

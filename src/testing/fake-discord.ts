@@ -1,8 +1,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
-import { FaultList } from './fault-list.ts';
-import { WatchList } from './watch-list.ts';
+import { FakePlatform } from './fake-platform.ts';
 import { FakeDiscordGateway } from './fake-discord-gateway.ts';
 import { DiscordFiles } from './discord-files.ts';
 import type { FormFileSent } from './read-multipart.ts';
@@ -30,12 +29,11 @@ const mostUpload = 10_485_760;
 const epochMs = 1_420_070_400_000n;
 
 /** Discord on loopback for one application: REST, gateway and the caller of its interactions endpoint. */
-export class FakeDiscord {
+export class FakeDiscord extends FakePlatform<Call, DiscordMessage, DiscordFault> {
   readonly token = 'fake-discord-token';
   readonly applicationId = '900000000000000001';
   /** 64 hexadecimal digits. */
   readonly publicKey: string;
-  readonly calls: Call[] = [];
   readonly messages: DiscordMessage[] = [];
   readonly commands = new Map<string, Json>();
   readonly channels = new Map<string, Json>();
@@ -46,9 +44,6 @@ export class FakeDiscord {
   readonly acknowledgements: { readonly id: string; readonly status: number; readonly body: Json }[] = [];
   interactionsUrl: string | undefined;
   readonly #privateKey: KeyObject;
-  readonly faults = new FaultList<DiscordFault>();
-  /** Tells of each call and each change. */
-  readonly watch = new WatchList(() => this.calls.map((call) => call.name).join(', '));
   readonly #listener: FakeListener;
   readonly #tokens = new Map<
     string,
@@ -58,6 +53,7 @@ export class FakeDiscord {
   #next = 1n;
 
   private constructor(listener: FakeListener) {
+    super();
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     this.publicKey = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex');
     this.#privateKey = privateKey;
@@ -200,24 +196,8 @@ export class FakeDiscord {
     this.#tokens.clear();
   }
 
-  /** The next calls of a name meet these faults, one each. */
-  failNext(name: string, ...faults: readonly DiscordFault[]): void {
-    this.faults.failNext(name, ...faults);
-  }
-
-  callsOf(name: string): readonly Call[] {
-    return this.calls.filter((call) => call.name === name);
-  }
-
-  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
-  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly DiscordMessage[]> {
-    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
-    return this.messages;
-  }
-
-  /** Looks at each change whether the condition holds now. */
-  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    return this.watch.until(condition, what, timeoutMs);
+  protected nameOf({ name }: Call): string {
+    return name;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
-import { FaultList, type CommonFault } from './fault-list.ts';
-import { WatchList } from './watch-list.ts';
+import { deliverUntilAcknowledged } from './deliver-until-acknowledged.ts';
+import { FakePlatform } from './fake-platform.ts';
+import type { CommonFault } from './fault-list.ts';
 import { acceptWebSockets, type FakeSocket } from './fake-web-socket-server.ts';
 import {
   signedSlackHeaders,
@@ -39,7 +40,7 @@ export interface SlackDelivery {
 }
 
 /** Slack on loopback for one app: give `apiBase` and the tokens to a channel, let people write, read what was posted. */
-export class FakeSlack {
+export class FakeSlack extends FakePlatform<Call, SentSlackMessage, SlackFault> {
   readonly botToken = 'xoxb-1111-2222-fake-bot-token';
   readonly appToken = 'xapp-1-A1-3333-fake-app-token';
   readonly signingSecret = 'fake-signing-secret';
@@ -47,7 +48,6 @@ export class FakeSlack {
   readonly appId = 'A1';
   readonly botUserId = 'UBOT';
   readonly botId = 'BBOT';
-  readonly calls: Call[] = [];
   readonly messages: SentSlackMessage[] = [];
   readonly deliveries: SlackDelivery[] = [];
   /** What people have sent; its downloads can be made to fail. */
@@ -62,9 +62,6 @@ export class FakeSlack {
   knowsMessageIds = true;
   /** Whether the app may stream messages. */
   hasStreams = true;
-  readonly faults = new FaultList<SlackFault>();
-  /** Tells of each call and each change. */
-  readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
   readonly #listener: FakeListener;
   readonly #sockets = new Set<FakeSocket>();
   readonly #acks = new Map<string, (payload: unknown) => void>();
@@ -72,6 +69,7 @@ export class FakeSlack {
   #next = 1;
 
   private constructor(listener: FakeListener) {
+    super();
     this.#listener = listener;
     listener.server.on('request', (request, response) => void this.#serve(request, response));
     acceptWebSockets(listener.server, (socket) => this.#greet(socket));
@@ -159,20 +157,11 @@ export class FakeSlack {
   }
 
   /** Delivers until the app acknowledges, with Slack's repetitions for events. Returns the last answer. */
-  async deliver(outgoing: Outgoing): Promise<SlackDelivery> {
-    const waits = outgoing.kind === 'events_api' ? this.retryDelaysMs : [];
-    for (let attempt = 0; ; attempt += 1) {
-      const delivery = await this.deliverOnce(outgoing, attempt);
-      const wait = waits[attempt];
-      if (delivery.status === 200 || wait === undefined || this.#stopped.signal.aborted) return delivery;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        this.#stopped.signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+  deliver(outgoing: Outgoing): Promise<SlackDelivery> {
+    return deliverUntilAcknowledged((attempt) => this.deliverOnce(outgoing, attempt), {
+      waitsMs: outgoing.kind === 'events_api' ? this.retryDelaysMs : [],
+      signal: this.#stopped.signal,
+    });
   }
 
   async deliverOnce(outgoing: Outgoing, attempt = 0): Promise<SlackDelivery> {
@@ -200,24 +189,8 @@ export class FakeSlack {
     for (const socket of this.#sockets) socket.cut();
   }
 
-  /** The next calls of a method meet these faults, one each. */
-  failNext(method: string, ...faults: readonly SlackFault[]): void {
-    this.faults.failNext(method, ...faults);
-  }
-
-  callsOf(method: string): readonly Call[] {
-    return this.calls.filter((call) => call.method === method);
-  }
-
-  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
-  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly SentSlackMessage[]> {
-    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
-    return this.messages;
-  }
-
-  /** Looks at each call whether the condition holds now. */
-  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    return this.watch.until(condition, what, timeoutMs);
+  protected nameOf({ method }: Call): string {
+    return method;
   }
 
   nextTs(): string {

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
-import { FaultList, type CommonFault } from './fault-list.ts';
+import { FakePlatform } from './fake-platform.ts';
+import type { CommonFault } from './fault-list.ts';
 import { FileShelf } from './file-shelf.ts';
 import { parametersOf, readBody } from './read-parameters.ts';
 import { TelegramChats, type SentMessage, type ShownDraft } from './telegram-chats.ts';
 import { fileMessage, pathOfFile, type UserFile } from './telegram-files.ts';
 import { replyTo, type TelegramAnswer, type TelegramParameters } from './telegram-wire.ts';
-import { WatchList } from './watch-list.ts';
 
 export type { SentMessage, ShownDraft } from './telegram-chats.ts';
 
@@ -34,17 +34,13 @@ const webhookRetryMs = 50;
 const newMethods = ['sendMessageDraft', 'sendRichMessage', 'sendRichMessageDraft'];
 
 /** A Bot API on loopback for one bot: give `apiBase` and `token` to a channel, let users write, read what the bot sent. */
-export class FakeTelegram {
+export class FakeTelegram extends FakePlatform<Call, SentMessage, TelegramFault> {
   readonly token: string;
   readonly botId: string;
   readonly username: string;
-  readonly calls: Call[] = [];
   /** What people have sent; its downloads can be made to fail. */
   readonly files = new FileShelf();
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
-  readonly faults = new FaultList<TelegramFault>();
-  /** Tells of each call and each change. */
-  readonly watch = new WatchList(() => this.calls.map((call) => call.method).join(', '));
   readonly #listener: FakeListener;
   readonly #chats = new TelegramChats();
   #updates: Readonly<Record<string, unknown>>[] = [];
@@ -62,6 +58,7 @@ export class FakeTelegram {
     listener: FakeListener;
     missing: readonly string[];
   }) {
+    super();
     this.#missing = new Set(options.missing);
     this.token = options.token;
     this.username = options.username;
@@ -82,7 +79,6 @@ export class FakeTelegram {
     });
   }
 
-  /** Messages as they stand there now. */
   get messages(): SentMessage[] {
     return this.#chats.messages;
   }
@@ -207,33 +203,9 @@ export class FakeTelegram {
     return this.#updates.length;
   }
 
-  /** The next calls of a method meet these faults, one each. */
-  failNext(method: string, ...faults: readonly TelegramFault[]): void {
-    this.faults.failNext(method, ...faults);
-  }
-
   /** The person behind a chat has blocked the bot. */
   block(chatId: number): void {
     this.#chats.blocked.add(String(chatId));
-  }
-
-  callsOf(method: string): readonly Call[] {
-    return this.calls.filter((call) => call.method === method);
-  }
-
-  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
-  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly SentMessage[]> {
-    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
-    return this.messages;
-  }
-
-  /** Resolves as soon as a method was called `count` times. */
-  waitForCalls(method: string, count: number, timeoutMs = 10_000): Promise<void> {
-    return this.waitUntil(
-      () => this.callsOf(method).length >= count,
-      `${count} calls of ${method}`,
-      timeoutMs,
-    );
   }
 
   /** Resolves when the bot has confirmed every update. */
@@ -241,9 +213,8 @@ export class FakeTelegram {
     return this.waitUntil(() => this.#updates.length === 0, 'confirmation of all updates', timeoutMs);
   }
 
-  /** Looks at each call whether the condition holds now. */
-  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    return this.watch.until(condition, what, timeoutMs);
+  protected nameOf({ method }: Call): string {
+    return method;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FakeListener } from './fake-listener.ts';
-import { FaultList } from './fault-list.ts';
-import { WatchList } from './watch-list.ts';
+import { deliverUntilAcknowledged } from './deliver-until-acknowledged.ts';
+import { FakePlatform } from './fake-platform.ts';
 import { FileShelf } from './file-shelf.ts';
 import type { FormFileSent } from './read-multipart.ts';
 import { parametersOf, readBody } from './read-parameters.ts';
@@ -44,14 +44,13 @@ export interface WhatsAppDelivery {
 }
 
 /** A Graph API on loopback for one phone number: give its ids and `apiBase` to a channel, let people write, read what was sent. */
-export class FakeWhatsApp {
+export class FakeWhatsApp extends FakePlatform<Call, SentWhatsAppMessage, WhatsAppFault, WhatsAppAction> {
   readonly phoneNumberId = '106540352242922';
   readonly businessAccountId = '102290129340398';
   readonly displayPhoneNumber = '15550783881';
   readonly accessToken = 'EAAfake-access-token';
   readonly appSecret = 'fake-app-secret-0123456789abcdef';
   readonly verifyToken = 'fake-verify-token';
-  readonly calls: Call[] = [];
   readonly messages: SentWhatsAppMessage[] = [];
   /** Messages that were shown as read. */
   readonly read: string[] = [];
@@ -67,9 +66,6 @@ export class FakeWhatsApp {
   readonly closedWindows = new Map<string, 'refused' | 'fails-later'>();
   /** What people have sent; its downloads can be made to fail. */
   readonly files = new FileShelf();
-  readonly faults = new FaultList<WhatsAppFault>();
-  /** Tells of each call and each change. */
-  readonly watch = new WatchList(() => this.calls.map((call) => call.action).join(', '));
   readonly #listener: FakeListener;
   readonly #uploads = new Map<string, FormFileSent>();
   readonly #reports = new Set<Promise<unknown>>();
@@ -77,6 +73,7 @@ export class FakeWhatsApp {
   #next = 1;
 
   private constructor(listener: FakeListener) {
+    super();
     this.#listener = listener;
     listener.server.on('request', (request, response) => void this.#serve(request, response));
   }
@@ -141,42 +138,19 @@ export class FakeWhatsApp {
   }
 
   /** Posts a call, signed, until it is acknowledged. Resolves with the last answer. */
-  async deliver(call: Readonly<Record<string, unknown>>): Promise<WhatsAppDelivery> {
+  deliver(call: Readonly<Record<string, unknown>>): Promise<WhatsAppDelivery> {
     const body = JSON.stringify(call);
-    for (let attempt = 0; ; attempt += 1) {
+    const once = async (attempt: number): Promise<WhatsAppDelivery> => {
       const delivery = { attempt, status: await this.#post(body) };
       this.deliveries.push(delivery);
       this.watch.look();
-      const wait = this.retryDelaysMs[attempt];
-      if (delivery.status === 200 || wait === undefined || this.#stopped.signal.aborted) return delivery;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        this.#stopped.signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+      return delivery;
+    };
+    return deliverUntilAcknowledged(once, { waitsMs: this.retryDelaysMs, signal: this.#stopped.signal });
   }
 
-  /** The next calls of a kind meet these faults, one each. */
-  failNext(action: WhatsAppAction, ...faults: readonly WhatsAppFault[]): void {
-    this.faults.failNext(action, ...faults);
-  }
-
-  callsOf(action: WhatsAppAction): readonly Call[] {
-    return this.calls.filter((call) => call.action === action);
-  }
-
-  /** Resolves with all messages as soon as there are `count`; fails after `timeoutMs`. */
-  async waitForMessages(count: number, timeoutMs = 10_000): Promise<readonly SentWhatsAppMessage[]> {
-    await this.waitUntil(() => this.messages.length >= count, `${count} messages`, timeoutMs);
-    return this.messages;
-  }
-
-  /** Looks at each call whether the condition holds now. */
-  waitUntil(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    return this.watch.until(condition, what, timeoutMs);
+  protected nameOf({ action }: Call): WhatsAppAction {
+    return action;
   }
 
   nextId(): string {

@@ -7,7 +7,8 @@ export type CommonFault =
   | { readonly kind: 'cut-before' }
   | { readonly kind: 'cut-after' };
 
-interface AnyFault {
+/** The least that is known of a fault. */
+export interface AnyFault {
   readonly kind: CommonFault['kind'] | 'error';
   readonly delayMs?: number;
 }

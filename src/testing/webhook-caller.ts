@@ -1,3 +1,5 @@
+import { systemClock } from '../base/index.ts';
+
 /** One call of an app's webhook. */
 export interface WebhookCall {
   /** Path on the app's server, such as `/webhooks/telegram/support`. */
@@ -97,17 +99,6 @@ export class WebhookCaller {
   async #wait(milliseconds: number): Promise<void> {
     const { signal } = this.#stopped;
     signal.throwIfAborted();
-    if (milliseconds <= 0) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      }, milliseconds);
-      const onAbort = (): void => {
-        clearTimeout(timer);
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    if (milliseconds > 0) await systemClock.sleep(milliseconds, { signal });
   }
 }

@@ -2,6 +2,7 @@ import {
   AppError,
   isJsonObject,
   silentLogger,
+  systemClock,
   type Clock,
   type Json,
   type JsonObject,
@@ -211,4 +212,18 @@ export function testAction(
       return run(inputs, io);
     },
   };
+}
+
+/** A workflow of one step. */
+export function openStep(
+  action: string,
+  inputs: object,
+  options: WorkflowGroundOptions = {},
+  more: object = {},
+): ReturnType<typeof openWorkflow> {
+  return openWorkflow(
+    `steps: ${JSON.stringify([{ id: 'a', action, inputs, ...more }])}`,
+    {},
+    { clock: systemClock, ...options },
+  );
 }

@@ -1,3 +1,5 @@
+import type { Selectable } from 'kysely';
+import { expect } from 'vitest';
 import {
   AppError,
   createIdGenerator,
@@ -25,7 +27,7 @@ import { createEventRouter } from '../../../src/engine/routing/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
-import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Database, type Storage } from '../../../src/platform/storage/index.ts';
 import {
   channelDefinition,
   type ChannelDefinition,
@@ -34,6 +36,7 @@ import {
 } from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
 import { sharedMemoryDatabase } from '../memory-database.ts';
+import { HubEndpoint } from './hub-endpoint.ts';
 
 /** An agent that says what the test wants it to say. */
 export class EchoExecutor implements RunExecutor {
@@ -77,6 +80,11 @@ export const hastyClock: Clock = {
   sleep: (milliseconds, options) => systemClock.sleep(Math.min(milliseconds, 20), options),
 };
 
+type OutboxRow = Pick<
+  Selectable<Database['outbox']>,
+  'id' | 'status' | 'cursor' | 'attempts' | 'platform_ids' | 'last_error'
+>;
+
 /** Storage, queue, runs and a fake Telegram; hubs as the test needs them. */
 export interface ChannelGround {
   readonly storage: Storage;
@@ -88,6 +96,15 @@ export interface ChannelGround {
   readonly metrics: ReturnType<typeof createMetrics>;
   define(spec?: object, name?: string): ChannelDefinition;
   startHub(definitions: readonly ChannelDefinition[], deps?: Partial<ChannelHubDeps>): Promise<ChannelHub>;
+  /** Opens a port for the calls of a platform to its channel of a hub, and tells its address. */
+  openEndpoint(hub: ChannelHub, platform: string): Promise<string>;
+  count(table: 'runs' | 'outbox' | 'dead_letters'): Promise<number>;
+  /** The answers in the order in which they were given. */
+  outbox(): Promise<readonly OutboxRow[]>;
+  /** Resolves when so many answers are sent. */
+  untilSent(count?: number): Promise<void>;
+  /** Resolves when so many answers are sent or given up; when all are, if no number is given. */
+  untilSettled(count?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -109,6 +126,14 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
   await runs.start();
   const telegram = await FakeTelegram.start();
   const hubs: ChannelHub[] = [];
+  const endpoints: HubEndpoint[] = [];
+  const outbox = (): Promise<OutboxRow[]> =>
+    storage.db
+      .selectFrom('outbox')
+      .select(['id', 'status', 'cursor', 'attempts', 'platform_ids', 'last_error'])
+      .orderBy('created_at')
+      .execute();
+  const timeout = { timeout: 10_000 };
   return {
     storage,
     queue,
@@ -150,7 +175,33 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
       hubs.push(hub);
       return hub;
     },
+    async openEndpoint(hub, platform) {
+      const endpoint = await HubEndpoint.open(hub, platform);
+      endpoints.push(endpoint);
+      return endpoint.url;
+    },
+    async count(table) {
+      const { count } = await storage.db
+        .selectFrom(table)
+        .select(({ fn }) => fn.countAll<string>().as('count'))
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    outbox,
+    async untilSent(count = 1) {
+      const sent = async () => (await outbox()).filter(({ status }) => status === 'sent').length;
+      await expect.poll(sent, timeout).toBe(count);
+    },
+    async untilSettled(count) {
+      const settled = async (): Promise<boolean> => {
+        const rows = await outbox();
+        const open = rows.filter(({ status }) => status === 'queued' || status === 'sending');
+        return rows.length - open.length === (count ?? Math.max(rows.length, 1));
+      };
+      await expect.poll(settled, timeout).toBe(true);
+    },
     async close() {
+      for (const endpoint of endpoints) endpoint.close();
       for (const hub of hubs) await hub.stop();
       await telegram.stop();
       await runs.stop();

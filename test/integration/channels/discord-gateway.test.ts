@@ -27,23 +27,6 @@ const session = async (): Promise<{ seq: number; sessionId: string }> => {
     .executeTakeFirst();
   return row?.value as never;
 };
-const runCount = async (): Promise<number> => {
-  const row = await ground.storage.db
-    .selectFrom('runs')
-    .select((builder) => builder.fn.countAll<string>().as('count'))
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
-};
-const outbox = () =>
-  ground.storage.db
-    .selectFrom('outbox')
-    .select(['status', 'cursor', 'attempts'])
-    .orderBy('created_at')
-    .execute();
-const untilSent = (count: number) =>
-  expect
-    .poll(async () => (await outbox()).filter((row) => row.status === 'sent').length, { timeout: 10_000 })
-    .toBe(count);
 
 const parts = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(1900));
 
@@ -74,9 +57,9 @@ describe('Discord over the gateway', () => {
     ground.discord.gateway.replay(1);
     ground.discord.userSays({ channelId: dm, text: 'four' });
     await ground.discord.waitForMessages(4);
-    await untilSent(4);
+    await ground.untilSent(4);
     expect(texts()).toEqual(['echo: one', 'echo: two', 'echo: three', 'echo: four']);
-    expect(await runCount()).toBe(4);
+    expect(await ground.count('runs')).toBe(4);
     expect(ground.discord.gateway.countOf(identify)).toBe(1);
     expect(ground.discord.gateway.countOf(resume)).toBe(1);
   });
@@ -167,7 +150,7 @@ describe('Discord over the gateway', () => {
     const messages = await ground.discord.waitForMessages(2);
     expect(messages.map((message) => message.channelId)).toEqual([dm, thread]);
     expect(messages[0]).toMatchObject({ replyTo: asked['id'], text: 'echo: User 07: hi' });
-    expect(await runCount()).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
   });
 
   it('answers a mention of the role that has its name, and asks for the roles of a server once', async () => {
@@ -213,7 +196,7 @@ describe('delivery to Discord', () => {
     const lost = { kind: 'cut-after' } as const;
     ground.discord.failNext('POST /channels/:id/messages', lost, { kind: 'cut-before' }, lost, lost, lost);
     ground.discord.userSays({ channelId: dm, text: 'go' });
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(texts()).toEqual(parts);
     expect(new Set(ground.discord.messages.map((message) => message.nonce)).size).toBe(4);
   });
@@ -228,11 +211,11 @@ describe('delivery to Discord', () => {
     );
     ground.discord.userSays({ channelId: dm, text: 'go' });
     await ground.discord.waitForMessages(2);
-    await expect.poll(async () => (await outbox())[0]?.attempts).toBe(1);
+    await expect.poll(async () => (await ground.outbox())[0]?.attempts).toBe(1);
     await first.stop();
-    expect(await outbox()).toMatchObject([{ status: 'sending', cursor: 1 }]);
+    expect(await ground.outbox()).toMatchObject([{ status: 'sending', cursor: 1 }]);
     await start();
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(texts()).toEqual(parts);
   });
 
@@ -246,9 +229,9 @@ describe('delivery to Discord', () => {
       { kind: 'error', status: 502 },
     );
     ground.discord.userSays({ channelId: dm, text: 'go' });
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(texts()).toEqual(['short']);
-    expect(await outbox()).toMatchObject([{ attempts: 1 }]);
+    expect(await ground.outbox()).toMatchObject([{ attempts: 1 }]);
   });
 
   it('puts what can never arrive aside, and the channel goes on', async () => {
@@ -261,7 +244,7 @@ describe('delivery to Discord', () => {
       message: 'Cannot send messages to this user',
     });
     ground.discord.userSays({ channelId: dm, text: 'one' });
-    await expect.poll(async () => (await outbox())[0]?.status, { timeout: 10_000 }).toBe('failed');
+    await expect.poll(async () => (await ground.outbox())[0]?.status, { timeout: 10_000 }).toBe('failed');
     ground.discord.userSays({ channelId: dm, text: 'two' });
     await ground.discord.waitForMessages(1);
     expect(texts()).toEqual(['two']);

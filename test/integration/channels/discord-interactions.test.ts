@@ -16,7 +16,7 @@ afterEach(() => ground.close());
 
 const start = async (spec: object = {}, deps: object = {}) => {
   const hub = await ground.startHub([ground.defineDiscord({ mode: 'interactions', ...spec })], deps);
-  await ground.openEndpoint(hub);
+  await ground.openInteractions(hub);
   await expect.poll(() => hub.list()[0]?.status, { timeout: 10_000 }).toBe('up');
   return hub;
 };
@@ -27,19 +27,6 @@ const ask = (message: string, more: object = {}) =>
     { ...more },
   );
 const texts = (): readonly string[] => ground.discord.messages.map((message) => message.text);
-const runCount = async (): Promise<number> => {
-  const row = await ground.storage.db
-    .selectFrom('runs')
-    .select((builder) => builder.fn.countAll<string>().as('count'))
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
-};
-const outbox = () =>
-  ground.storage.db.selectFrom('outbox').select(['status', 'cursor', 'attempts']).execute();
-const untilSent = (count: number) =>
-  expect
-    .poll(async () => (await outbox()).filter((row) => row.status === 'sent').length, { timeout: 10_000 })
-    .toBe(count);
 const parts = ['a', 'b', 'c'].map((letter) => letter.repeat(1900));
 
 describe('commands by calls of Discord', () => {
@@ -54,11 +41,11 @@ describe('commands by calls of Discord', () => {
     expect(told).toEqual({ status: 200, body: { type: 5, data: { flags: 0 } } });
     // The same call once more, as a proxy may send it.
     expect((await ground.discord.call(command)).status).toBe(200);
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(ground.discord.messages).toMatchObject([
       { text: 'echo: hello', via: 'original', ephemeral: false },
     ]);
-    expect(await runCount()).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
     const stored = await ground.storage.db.selectFrom('runs').selectAll().execute();
     expect(JSON.stringify(stored)).not.toContain(command.token);
   });
@@ -72,7 +59,7 @@ describe('commands by calls of Discord', () => {
       body: `${body} `,
     });
     expect(response.status).toBe(401);
-    expect(await runCount()).toBe(0);
+    expect(await ground.count('runs')).toBe(0);
   });
 
   it('says at once that it cannot, while the database is away', async () => {
@@ -91,10 +78,10 @@ describe('commands by calls of Discord', () => {
     const first = await start({}, { clock: systemClock });
     ground.discord.failNext(original, { kind: 'cut-after' });
     await ground.discord.call(ask('go'));
-    await expect.poll(async () => (await outbox())[0]?.attempts, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await ground.outbox())[0]?.attempts, { timeout: 10_000 }).toBe(1);
     await first.stop();
     await start();
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(ground.discord.messages.map(({ via }) => via)).toEqual(['original', 'channel', 'channel']);
     expect(texts()).toEqual(parts);
   });
@@ -114,7 +101,7 @@ describe('commands by calls of Discord', () => {
     ground.executor.answer = () => Promise.resolve(parts.slice(0, 2).join('\n\n'));
     await start({ ephemeral: true });
     expect((await ground.discord.call(ask('one'))).body).toEqual({ type: 5, data: { flags: 64 } });
-    await untilSent(1);
+    await ground.untilSent(1);
     expect(ground.discord.messages.map(({ via, ephemeral }) => [via, ephemeral])).toEqual([
       ['original', true],
       ['follow-up', true],
@@ -145,7 +132,7 @@ describe('commands by calls of Discord', () => {
       ground.discord.interactionOf(2, { name: 'deploy', options: [{ name: 'env', type: 3, value: 'prod' }] }),
     );
     await expect.poll(() => texts().at(-1)).toBe('echo: /deploy env=prod');
-    expect(await runCount()).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
   });
 
   it('lets people approve with a button', async () => {

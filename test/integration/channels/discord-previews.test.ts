@@ -17,16 +17,6 @@ const start = async (spec: object = {}) => {
   await expect.poll(() => hub.list()[0]?.status, { timeout: 10_000 }).toBe('up');
   return hub;
 };
-const untilSent = (count = 1) =>
-  expect
-    .poll(
-      async () => {
-        const rows = await ground.storage.db.selectFrom('outbox').select('status').execute();
-        return rows.filter(({ status }) => status === 'sent').length;
-      },
-      { timeout: 10_000 },
-    )
-    .toBe(count);
 
 describe('answers that are written in Discord', () => {
   it('are shown in one message that becomes the answer', async () => {
@@ -40,7 +30,7 @@ describe('answers that are written in Discord', () => {
     answer.say(' yet** there.');
     await ground.discord.waitUntil(() => message?.text === 'The answer is not yet there.', 'more of it');
     answer.finish('The answer is **here**.');
-    await untilSent();
+    await ground.untilSent();
     expect(ground.discord.messages).toEqual([
       expect.objectContaining({ id: message?.id, text: 'The answer is here.', buttons: [] }),
     ]);
@@ -49,7 +39,7 @@ describe('answers that are written in Discord', () => {
   it('take the place of a deferred reply, without being asked for in direct messages', async () => {
     const answer = answerSlowly(ground);
     const hub = await start({ mode: 'interactions', replies: { preview: 'auto' } });
-    await ground.openEndpoint(hub);
+    await ground.openInteractions(hub);
     const options = [{ name: 'message', type: 3, value: 'go' }];
     await ground.discord.call(ground.discord.interactionOf(2, { name: 'agent33', options }));
     await answer.begun;
@@ -57,7 +47,7 @@ describe('answers that are written in Discord', () => {
     const [message] = await ground.discord.waitForMessages(1);
     expect(message).toMatchObject({ text: 'It seems', via: 'original', buttons: [] });
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(ground.discord.messages).toEqual([
       expect.objectContaining({ text: 'Here it is.', via: 'original' }),
     ]);
@@ -79,7 +69,7 @@ describe('answers that are written in Discord', () => {
       .execute();
     answer.finish('Here it is.');
     await start();
-    await untilSent();
+    await ground.untilSent();
     expect(ground.discord.messages).toEqual([
       expect.objectContaining({ id: message?.id, text: 'Here it is.' }),
     ]);
@@ -94,7 +84,7 @@ describe('answers that are written in Discord', () => {
     const [message] = await ground.discord.waitForMessages(1);
     ground.discord.userDeletes(message?.id ?? '');
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(ground.discord.messages.map(({ text }) => text)).toEqual(['Here it is.']);
   });
 
@@ -110,7 +100,7 @@ describe('answers that are written in Discord', () => {
     await ground.discord.waitUntil(() => ground.discord.callsOf(edit).length === 1, 'an edit');
     answer.say(' that');
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(ground.discord.messages.map(({ text }) => text)).toEqual(['Here it is.']);
     expect(ground.discord.callsOf(edit)).toHaveLength(2);
   });

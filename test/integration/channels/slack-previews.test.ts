@@ -38,16 +38,6 @@ const start = async (spec: object = {}) => {
   await slack.waitUntil(() => slack.connections > 0, 'a session');
   return hub;
 };
-const untilSent = (count = 1) =>
-  expect
-    .poll(
-      async () => {
-        const rows = await ground.storage.db.selectFrom('outbox').select('status').execute();
-        return rows.filter(({ status }) => status === 'sent').length;
-      },
-      { timeout: 10_000 },
-    )
-    .toBe(count);
 
 describe('answers that are written in Slack', () => {
   it('stream in the thread, and end as what was answered', async () => {
@@ -61,7 +51,7 @@ describe('answers that are written in Slack', () => {
     answer.say(' yet** there.');
     await slack.waitUntil(() => message?.source === 'The answer is **not yet** there.', 'more of it');
     answer.finish('The answer is **here** & now.');
-    await untilSent();
+    await ground.untilSent();
     expect(slack.messages).toEqual([
       expect.objectContaining({ text: 'The answer is here & now.', ts: message?.ts, isStreaming: false }),
     ]);
@@ -87,7 +77,7 @@ describe('answers that are written in Slack', () => {
         answer.say(' that');
         await slack.waitUntil(() => message?.text === 'It seems that', 'more of it');
         answer.finish('Here it is.');
-        await untilSent(count);
+        await ground.untilSent(count);
         expect(message).toMatchObject({ text: 'Here it is.', buttons: [] });
       }
       expect(slack.messages).toHaveLength(2);
@@ -106,7 +96,7 @@ describe('answers that are written in Slack', () => {
     answer.say(' that');
     await slack.waitUntil(() => message?.text === 'It seems that', 'more of it');
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(slack.messages.map(({ text }) => text)).toEqual(['Here it is.']);
   });
 
@@ -120,7 +110,7 @@ describe('answers that are written in Slack', () => {
     // As a process leaves it that was killed: the stream is never stopped.
     slack.failNext('chat.stopStream', { kind: 'error', error: 'internal_error' });
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(slack.messages).toEqual([
       expect.objectContaining({ text: 'Here it is.', ts: message?.ts, isStreaming: false }),
     ]);
@@ -136,7 +126,7 @@ describe('answers that are written in Slack', () => {
     await slack.waitUntil(() => slack.callsOf('chat.startStream').length === 1, 'a try');
     answer.say(' that');
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(slack.messages.map(({ text }) => text)).toEqual(['Here it is.']);
     expect(slack.callsOf('chat.startStream')).toHaveLength(1);
   });
@@ -148,7 +138,7 @@ describe('answers that are written in Slack', () => {
     await answer.begun;
     answer.say('It seems');
     answer.finish('Here it is.');
-    await untilSent();
+    await ground.untilSent();
     expect(slack.callsOf('chat.startStream')).toEqual([]);
     expect(slack.callsOf('chat.update')).toEqual([]);
     expect(slack.messages.map(({ text }) => text)).toEqual(['Here it is.']);

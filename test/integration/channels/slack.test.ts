@@ -1,5 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/index.ts';
 import type { ChannelHub, ChannelHubDeps } from '../../../src/entrypoints/channels/index.ts';
@@ -9,7 +7,6 @@ import { breakable, startChannelGround, type ChannelGround } from './channel-gro
 
 let ground: ChannelGround;
 let slack: FakeSlack;
-let server: Server | undefined;
 
 beforeEach(async () => {
   ground = await startChannelGround();
@@ -18,9 +15,6 @@ beforeEach(async () => {
   slack.ackTimeoutMs = 2000;
 });
 afterEach(async () => {
-  server?.closeAllConnections();
-  server?.close();
-  server = undefined;
   await ground.close();
   await slack.stop();
 });
@@ -45,48 +39,9 @@ const define = (spec: object = {}) =>
 /** A hub with its webhooks behind a port, and a Slack that calls them. */
 async function startEvents(spec: object = {}, deps: Partial<ChannelHubDeps> = {}): Promise<ChannelHub> {
   const hub = await ground.startHub([define(spec)], deps);
-  const listening = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const headers = Object.fromEntries(
-        Object.entries(request.headers).filter(
-          (entry): entry is [string, string] => typeof entry[1] === 'string',
-        ),
-      );
-      const raw = { method: 'POST', headers, query: {}, body: Buffer.concat(parts) } as const;
-      void hub.handleWebhook('slack', 'slack', raw).then((answer) => {
-        response
-          .writeHead(answer.status, { 'content-type': answer.contentType ?? 'text/plain' })
-          .end(answer.body);
-      });
-    });
-  });
-  server?.closeAllConnections();
-  server?.close();
-  server = listening;
-  await new Promise<void>((resolve) => {
-    listening.listen(0, '127.0.0.1', resolve);
-  });
-  slack.eventsUrl = `http://127.0.0.1:${(listening.address() as AddressInfo).port}/`;
+  slack.eventsUrl = await ground.openEndpoint(hub, 'slack');
   return hub;
 }
-
-const count = async (table: 'runs' | 'outbox'): Promise<number> => {
-  const row = await ground.storage.db
-    .selectFrom(table)
-    .select((builder) => builder.fn.countAll<string>().as('count'))
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
-};
-const outbox = () =>
-  ground.storage.db.selectFrom('outbox').select(['status', 'cursor', 'platform_ids']).execute();
-const untilSettled = () =>
-  expect
-    .poll(async () => (await outbox()).every((row) => !['queued', 'sending'].includes(row.status)), {
-      timeout: 10_000,
-    })
-    .toBe(true);
 
 describe('Slack by the Events API', () => {
   it('answers a mention in its thread, once although it comes as two events', async () => {
@@ -94,9 +49,9 @@ describe('Slack by the Events API', () => {
     const ts = await slack.userSays({ channel: 'C1', text: 'hello 👋', mention: true });
     const [answer] = await slack.waitForMessages(1);
     expect(answer).toMatchObject({ channel: 'C1', threadTs: ts, text: 'echo: user U7: hello 👋' });
-    await untilSettled();
+    await ground.untilSettled();
     expect(slack.deliveries.map((delivery) => delivery.status)).toEqual([200, 200]);
-    expect(await count('runs')).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
     expect(ground.executor.inputs[0]?.principal).toBe('slack:T1:U7');
   });
 
@@ -125,8 +80,8 @@ describe('Slack by the Events API', () => {
     await slack.userSays({ channel: 'D1', text: 'edited', extra: { subtype: 'message_changed' } });
     await slack.userSays({ channel: 'D1', text: 'hello' });
     await slack.waitForMessages(1);
-    await untilSettled();
-    expect(await count('runs')).toBe(1);
+    await ground.untilSettled();
+    expect(await ground.count('runs')).toBe(1);
   });
 
   it('answers once what Slack repeats, and also what it repeats after it could not be stored', async () => {
@@ -147,7 +102,7 @@ describe('Slack by the Events API', () => {
     await slack.userSays({ channel: 'D1', text: 'next' });
     await slack.waitForMessages(2);
     expect(slack.messages.map((message) => message.text)).toEqual(['echo: patience', 'echo: next']);
-    expect(await count('runs')).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
   });
 
   it('lets nobody in without a fresh signature, and answers the check of its address', async () => {
@@ -167,7 +122,7 @@ describe('Slack by the Events API', () => {
     }
     expect(await call(check, signedSlackHeaders('wrong', check, { nowMs: now }))).toEqual({ status: 401 });
     expect(await call('{', signedSlackHeaders(secret, '{', { nowMs: now }))).toEqual({ status: 400 });
-    expect(await count('runs')).toBe(0);
+    expect(await ground.count('runs')).toBe(0);
   });
 
   it('goes on behind the last accepted message after a stop between two chunks', async () => {
@@ -182,13 +137,13 @@ describe('Slack by the Events API', () => {
     const ts = await slack.userSays({ channel: 'C1', text: 'go', mention: true });
     await slack.waitUntil(() => slack.callsOf('chat.postMessage').length === 2, 'two sends');
     await first.stop();
-    expect(await outbox()).toMatchObject([{ status: 'sending', cursor: 1 }]);
+    expect(await ground.outbox()).toMatchObject([{ status: 'sending', cursor: 1 }]);
     await startEvents();
     await slack.waitForMessages(3);
-    await untilSettled();
+    await ground.untilSettled();
     expect(slack.messages.map((message) => message.text)).toEqual(parts);
     expect(slack.messages.every((message) => message.threadTs === ts)).toBe(true);
-    expect(await outbox()).toMatchObject([{ status: 'sent', cursor: 3 }]);
+    expect(await ground.outbox()).toMatchObject([{ status: 'sent', cursor: 3 }]);
   });
 
   it('posts once where Slack knows the message although its confirmation was lost', async () => {
@@ -196,9 +151,9 @@ describe('Slack by the Events API', () => {
     slack.failNext('chat.postMessage', { kind: 'cut-after' });
     await slack.userSays({ channel: 'D1', text: 'once' });
     await slack.waitUntil(() => slack.callsOf('chat.postMessage').length === 2, 'a second try');
-    await untilSettled();
+    await ground.untilSettled();
     expect(slack.messages.map((message) => message.text)).toEqual(['echo: once']);
-    expect(await outbox()).toMatchObject([{ status: 'sent', platform_ids: [slack.messages[0]?.ts] }]);
+    expect(await ground.outbox()).toMatchObject([{ status: 'sent', platform_ids: [slack.messages[0]?.ts] }]);
   });
 
   it('waits as long as Slack asks, and puts what can never arrive on the dead-letter desk', async () => {
@@ -209,7 +164,7 @@ describe('Slack by the Events API', () => {
       { kind: 'error', error: 'channel_not_found' },
     );
     await slack.userSays({ channel: 'D1', text: 'lost' });
-    await expect.poll(async () => (await outbox())[0]?.status, { timeout: 10_000 }).toBe('failed');
+    await expect.poll(async () => (await ground.outbox())[0]?.status, { timeout: 10_000 }).toBe('failed');
     await slack.userSays({ channel: 'D1', text: 'found' });
     expect((await slack.waitForMessages(1))[0]?.text).toBe('echo: found');
   });
@@ -223,7 +178,7 @@ describe('Slack by the Events API', () => {
     const { body } = await slack.userCommands({ channel: 'C1', text: 'what now?' });
     expect(JSON.parse(body)).toEqual({ response_type: 'in_channel' });
     expect((await slack.waitForMessages(3))[2]).toMatchObject({ channel: 'C1', threadTs: undefined });
-    expect(await count('runs')).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
   });
 
   it('asks by buttons and hears who presses them', async () => {
@@ -267,6 +222,6 @@ describe('Slack by Socket Mode', () => {
     await slack.userSays({ channel: 'C1', text: 'two', mention: true });
     await slack.waitForMessages(2);
     expect(second.list()[0]).toMatchObject({ status: 'up' });
-    expect(await count('runs')).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
   });
 });

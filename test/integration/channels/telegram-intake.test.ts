@@ -17,13 +17,6 @@ const offset = async (): Promise<unknown> => {
     .executeTakeFirst();
   return row?.value;
 };
-const runCount = async (): Promise<number> => {
-  const row = await ground.storage.db
-    .selectFrom('runs')
-    .select((builder) => builder.fn.countAll<string>().as('count'))
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
-};
 
 describe('Telegram by long polling', () => {
   it('answers a message and remembers how far it has read', async () => {
@@ -85,7 +78,7 @@ describe('Telegram by long polling', () => {
     await ground.startHub([ground.define()]);
     ground.telegram.userSays({ chatId: 7, text: 'next' });
     await ground.telegram.waitForMessages(2);
-    expect(await runCount()).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
     expect(ground.telegram.messages.map((message) => message.text)).toEqual(['echo: once', 'echo: next']);
   });
 
@@ -113,7 +106,7 @@ describe('Telegram by long polling', () => {
     await ground.startHub([ground.define()]);
     ground.telegram.userSays({ chatId: 7, text: 'patience' });
     await ground.telegram.waitForMessages(1);
-    expect(await runCount()).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
   });
 
   it.each([
@@ -152,7 +145,7 @@ describe('Telegram by long polling', () => {
     ground.telegram.userSays({ chatId: 7, text: 'two' });
     await ground.telegram.waitForMessages(2);
     expect(second.list()[0]).toMatchObject({ status: 'up' });
-    expect(await runCount()).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
   });
 });
 
@@ -165,7 +158,7 @@ describe('who is answered', () => {
     await ground.telegram.waitForMessages(1);
     await ground.telegram.waitUntilConfirmed();
     expect(ground.telegram.messages.map((message) => message.chatId)).toEqual(['8']);
-    expect(await runCount()).toBe(1);
+    expect(await ground.count('runs')).toBe(1);
   });
 
   it('answers in allowed groups when mentioned or replied to, names the sender, and quotes the message', async () => {

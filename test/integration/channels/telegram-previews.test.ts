@@ -10,16 +10,6 @@ beforeEach(async () => {
 afterEach(() => ground.close());
 
 const group = { access: { groups: 'open', requireMention: false }, replies: { preview: 'on' } };
-const untilSettled = (count = 1) =>
-  expect
-    .poll(
-      async () => {
-        const rows = await ground.storage.db.selectFrom('outbox').select('status').execute();
-        return rows.filter(({ status }) => status === 'sent').length;
-      },
-      { timeout: 10_000 },
-    )
-    .toBe(count);
 const rows = () => ground.storage.db.selectFrom('answer_previews').selectAll().execute();
 const edits = () => ground.telegram.callsOf('editMessageText').length;
 const until = (condition: () => boolean, what: string) => ground.telegram.waitUntil(condition, what);
@@ -36,7 +26,7 @@ describe('answers that are written in a private chat with Telegram', () => {
     await until(() => ground.telegram.drafts.length === 2, 'another draft');
     answer.finish('The answer is **here**.');
     await ground.telegram.waitForMessages(1);
-    await untilSettled();
+    await ground.untilSent();
     const [first, second] = ground.telegram.drafts;
     expect(first).toMatchObject({ text: 'The answer is not', canStop: true, chatId: '7' });
     expect(second).toMatchObject({ text: 'The answer is not yet there.', draftId: first?.draftId });
@@ -57,7 +47,7 @@ describe('answers that are written in a private chat with Telegram', () => {
     ground.telegram.userStops(draft);
     const [message] = await ground.telegram.waitForMessages(1);
     expect(message?.text).toBe('Stopped.');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages).toHaveLength(1);
   });
 
@@ -76,7 +66,7 @@ describe('answers that are written in a private chat with Telegram', () => {
     answer.say('Two. ');
     answer.finish('One. Two. Three.');
     await ground.telegram.waitForMessages(1);
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.callsOf('sendMessageDraft')).toHaveLength(calls);
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual(['One. Two. Three.']);
   });
@@ -114,7 +104,7 @@ describe('answers that are written in a group of Telegram', () => {
       buttons: [{ text: 'Stop', data: '/stop' }],
     });
     answer.finish('Done: *it works*.');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages).toEqual([
       expect.objectContaining({ text: 'Done: it works.', buttons: [], messageId: message?.messageId }),
     ]);
@@ -137,7 +127,7 @@ describe('answers that are written in a group of Telegram', () => {
     ]);
     ground.telegram.userPresses(shown, 'Stop', 7);
     await until(() => ground.telegram.messages[0]?.text === 'Stopped.', 'the end');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages).toHaveLength(1);
   });
 
@@ -151,7 +141,7 @@ describe('answers that are written in a group of Telegram', () => {
     const [message] = await ground.telegram.waitForMessages(1);
     expect(message?.text).toMatch(/^…\nb+$/);
     answer.finish(parts.join('\n\n'));
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual(parts);
   });
 
@@ -163,7 +153,7 @@ describe('answers that are written in a group of Telegram', () => {
     answer.say('It seems that');
     await ground.telegram.waitForMessages(1);
     answer.fail(new Error('secret'));
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual([
       expect.stringMatching(/^Sorry, something went wrong/),
     ]);
@@ -178,7 +168,7 @@ describe('answers that are written in a group of Telegram', () => {
     const [message] = await ground.telegram.waitForMessages(1);
     ground.telegram.userDeletes(message?.messageId ?? 0);
     answer.finish('Here it is.');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual(['Here it is.']);
   });
 
@@ -200,7 +190,7 @@ describe('answers that are written in a group of Telegram', () => {
         .poll(async () => (await ground.storage.db.selectFrom('outbox').select('id').execute()).length)
         .toBe(1);
       await startPunctualHub(ground, [ground.define(group)]);
-      await untilSettled();
+      await ground.untilSent();
       expect(ground.telegram.messages).toEqual([
         expect.objectContaining({ text: 'Here it is.', messageId: message?.messageId }),
       ]);
@@ -218,7 +208,7 @@ describe('answers that are written in a group of Telegram', () => {
     await ground.telegram.waitForMessages(1);
     ground.telegram.failNext('editMessageText', { kind: 'cut-after' });
     answer.finish('Here it is.');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages.map(({ text }) => text)).toEqual(['Here it is.']);
   });
 
@@ -229,7 +219,7 @@ describe('answers that are written in a group of Telegram', () => {
     await answer.begun;
     ground.telegram.migrate(-5, -100_500);
     answer.finish('Here it is.');
-    await untilSettled();
+    await ground.untilSent();
     expect(ground.telegram.messages).toMatchObject([{ text: 'Here it is.', chatId: '-100500' }]);
   });
 });
