@@ -2,6 +2,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Files share the process of their worker, so that each does not load the application anew: there are no module mocks, and
+ * what a file leaves behind makes it fail.
+ */
+const sharing = { isolate: false, setupFiles: [path.join(import.meta.dirname, 'test/leaves-nothing.ts')] };
+
 /** Of what is polled for without a limit of its own: one second is little on a busy machine. Below the lease of workers and jobs. */
 const expectation = { poll: { timeout: 5_000, interval: 50 } };
 
@@ -13,6 +19,7 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...sharing,
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/architecture.test.ts', 'test/docs/*.test.ts'],
           testTimeout: 20_000,
@@ -23,6 +30,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...sharing,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,

@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../base/index.ts';
-import { PgliteStorage } from '../../platform/storage/index.ts';
 import { projectDefinition, type Scope } from '../../protocol/index.ts';
 import { createAgentStore } from './create-agent-store.ts';
+import { MemoryStorage } from '../../testing/memory-storage.ts';
 
-const storage = new PgliteStorage({
-  folder: undefined,
-  clock: systemClock,
-  logger: silentLogger,
-  migrate: true,
-});
+const storage = new MemoryStorage();
 beforeAll(() => storage.start(), 60_000);
 afterAll(() => storage.stop());
 

@@ -1,18 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger, systemClock } from '../../base/index.ts';
-import { PgliteStorage } from '../../platform/storage/index.ts';
 import type { AgentDefinition, Scope } from '../../protocol/index.ts';
 import { FakeClock } from '../../testing/index.ts';
 import { createDefinitionStore } from './create-definition-store.ts';
 import type { LoadedProject, Located } from './load-project.ts';
 import { parseDefinitions } from './parse-definition.ts';
+import { MemoryStorage } from '../../testing/memory-storage.ts';
 
-const storage = new PgliteStorage({
-  folder: undefined,
-  clock: systemClock,
-  logger: silentLogger,
-  migrate: true,
-});
+const storage = new MemoryStorage();
 beforeAll(() => storage.start(), 60_000);
 afterAll(() => storage.stop());
 

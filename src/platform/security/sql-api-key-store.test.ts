@@ -2,11 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createIdGenerator, silentLogger as logger, systemClock } from '../../base/index.ts';
 import { systemScope, type Scope } from '../../protocol/index.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
-import { PgliteStorage } from '../storage/index.ts';
 import { digestOf } from './api-key.ts';
 import { createApiKeyStore, type SqlApiKeyStore } from './index.ts';
+import { MemoryStorage } from '../../testing/memory-storage.ts';
 
-const storage = new PgliteStorage({ folder: undefined, clock: systemClock, logger, migrate: true });
+const storage = new MemoryStorage();
 const ids = createIdGenerator(() => Date.now());
 const admin: Scope = { tenant: 'default', principal: 'key:admin', scopes: ['admin'] };
 const foreign: Scope = { tenant: 'other', principal: 'key:other', scopes: ['admin'] };

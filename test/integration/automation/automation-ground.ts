@@ -13,11 +13,12 @@ import { defaultRunEngineSettings, RunEngine, SqlRunHistory } from '../../../src
 import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { PgBossQueue, type Queue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import { definitionKinds, systemScope, type DefinitionOf, type Scope } from '../../../src/protocol/index.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { createTestDatabase } from '../../../src/testing/test-database.ts';
 import { answer, ScriptedExecutor, type Script } from '../runs/scripted-executor.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 export const scope: Scope = systemScope;
 export const expressions = await createExpressions();
@@ -125,7 +126,7 @@ export class AutomationGround {
     const base = { migrate: true, clock: systemClock, logger: silentLogger };
     const storage =
       this.#url === undefined
-        ? new PgliteStorage({ folder: undefined, ...base })
+        ? new MemoryStorage()
         : new PostgresStorage({ url: this.#url, poolSize: 6, ...base });
     await storage.start();
     const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger });

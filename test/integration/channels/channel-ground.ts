@@ -35,7 +35,7 @@ import {
   type Scope,
 } from '../../../src/protocol/index.ts';
 import { createDirectEgress, FakeTelegram } from '../../../src/testing/channels.ts';
-import { sharedMemoryDatabase } from '../memory-database.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 import { HubEndpoint } from './hub-endpoint.ts';
 
 /** An agent that says what the test wants it to say. */
@@ -112,9 +112,13 @@ const ids = createIdGenerator(systemClock.now);
 
 /** A ground on a database in memory, or on the PostgreSQL at `databaseUrl`. */
 export async function startChannelGround(databaseUrl?: string): Promise<ChannelGround> {
-  const storage: Storage =
-    databaseUrl === undefined ? await sharedMemoryDatabase() : await openPostgres(databaseUrl);
-  const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger, leaseMs: 900 });
+  const base = { clock: systemClock, logger: silentLogger };
+  const storage =
+    databaseUrl === undefined
+      ? new MemoryStorage()
+      : new PostgresStorage({ ...base, url: databaseUrl, poolSize: 5, migrate: true });
+  await storage.start();
+  const queue = new PgBossQueue({ ...base, storage, leaseMs: 900 });
   await queue.start();
   const executor = new EchoExecutor();
   const metrics = createMetrics({ version: 'test', processMetrics: false });
@@ -206,16 +210,9 @@ export async function startChannelGround(databaseUrl?: string): Promise<ChannelG
       await telegram.stop();
       await runs.stop();
       await queue.stop();
-      if (databaseUrl !== undefined) await storage.stop();
+      await storage.stop();
     },
   };
-}
-
-async function openPostgres(url: string): Promise<Storage> {
-  const base = { clock: systemClock, logger: silentLogger, migrate: true };
-  const storage = new PostgresStorage({ ...base, url, poolSize: 5 });
-  await storage.start();
-  return storage;
 }
 
 /** Runs whose `submit` fails as long as `broken` says so. */

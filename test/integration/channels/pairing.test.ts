@@ -1,20 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createIdGenerator, silentLogger, systemClock } from '../../../src/base/index.ts';
 import { PairingManager } from '../../../src/entrypoints/channels/index.ts';
-import { PgliteStorage } from '../../../src/platform/storage/index.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 const minute = 60_000;
 const ada = { tenant: 'default', platform: 'telegram', accountId: '42', userId: '7' };
 const ben = { ...ada, userId: '8' };
 const named = (user: typeof ada) => ({ ...user, channel: 'telegram', userName: 'Somebody' });
 
-const storage = new PgliteStorage({
-  clock: systemClock,
-  logger: silentLogger,
-  migrate: true,
-  folder: undefined,
-});
+const storage = new MemoryStorage();
 let clock: FakeClock;
 let pairing: PairingManager;
 

@@ -8,17 +8,12 @@ import { SqlRunStore, type RunEngine } from '../../../src/engine/runs/index.ts';
 import { buildApp } from '../../../src/entrypoints/http/build-app.ts';
 import type { HttpApp } from '../../../src/entrypoints/http/http-deps.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage } from '../../../src/platform/storage/index.ts';
 import { createFakeTerminal } from '../../../src/testing/fake-terminal.ts';
 import { createHttpGround } from '../../../src/testing/http-ground.ts';
 import { answer, ApprovalGround, toApprove } from '../runs/approval-ground.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
-const storage = new PgliteStorage({
-  folder: undefined,
-  migrate: true,
-  clock: systemClock,
-  logger: silentLogger,
-});
+const storage = new MemoryStorage();
 const queue = new PgBossQueue({ storage, clock: systemClock, logger: silentLogger });
 const ground = new ApprovalGround({ storage, queue });
 let engine: RunEngine;

@@ -3,9 +3,9 @@ import { sql } from 'kysely';
 import { silentLogger as logger, systemClock as clock } from '../../../src/base/index.ts';
 import { createRedisLedger, type Ledger } from '../../../src/capabilities/accounting/index.ts';
 import { createRedis } from '../../../src/platform/redis/index.ts';
-import { PgliteStorage } from '../../../src/platform/storage/index.ts';
 import { ledgerContract } from '../../../src/testing/contracts/ledger-contract.ts';
 import { createTestPrefix, redisAvailable, testRedisUrl } from '../../../src/testing/test-redis.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 const windowMs = 1200;
 
@@ -14,7 +14,7 @@ describe.skipIf(!(await redisAvailable()))('Redis (skipped when no server answer
     'Redis',
     async () => {
       const { prefix, remove } = createTestPrefix();
-      const storage = new PgliteStorage({ folder: undefined, clock, logger, migrate: true });
+      const storage = new MemoryStorage();
       await storage.start();
       const redis = createRedis(testRedisUrl, { clock, logger });
       await redis.start();
@@ -49,7 +49,7 @@ describe.skipIf(!(await redisAvailable()))('Redis (skipped when no server answer
 
     const ground = async () => {
       const { prefix, remove } = createTestPrefix();
-      const storage = new PgliteStorage({ folder: undefined, clock, logger, migrate: true });
+      const storage = new MemoryStorage();
       await storage.start();
       const redis = createRedis(testRedisUrl, { clock, logger });
       await redis.start();

@@ -1,7 +1,8 @@
 import { silentLogger, systemClock } from '../../../src/base/index.ts';
 import { PgBossQueue, type Queue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import { createTestDatabase } from '../../../src/testing/test-database.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 /** A database with its queue. */
 export interface TestBase {
@@ -27,10 +28,7 @@ async function base(storage: Storage, drop: () => Promise<void>): Promise<TestBa
 
 /** An embedded database in memory, with its queue. */
 export function openPglite(): Promise<TestBase> {
-  return base(
-    new PgliteStorage({ folder: undefined, migrate: true, clock: systemClock, logger: silentLogger }),
-    () => Promise.resolve(),
-  );
+  return base(new MemoryStorage(), () => Promise.resolve());
 }
 
 /** A PostgreSQL database of its own, with its queue. */

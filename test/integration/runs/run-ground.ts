@@ -24,9 +24,10 @@ import {
 import { FolderBlobStore, TableBlobStore, type BlobStore } from '../../../src/platform/blobs/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { PgBossQueue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import type { AgentRequest, AgentResponse, Scope } from '../../../src/protocol/index.ts';
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 export type Script = (context: RunContext) => Promise<RunResult>;
 
@@ -201,7 +202,7 @@ export async function onBothDatabases(suite: (ground: () => Promise<RunGround>) 
   describe('on the embedded database', () => {
     suite(async () => {
       const folder = await mkdtemp(path.join(tmpdir(), 'agent33-runs-'));
-      const storage = new PgliteStorage({ ...base, folder: undefined });
+      const storage = new MemoryStorage();
       return new RunGround(storage, new FolderBlobStore(folder), () => rm(folder, { recursive: true }));
     });
   });

@@ -34,7 +34,7 @@ import { TableBlobStore } from '../../../src/platform/blobs/index.ts';
 import { inputsSchema } from '../../../src/engine/workflows/index.ts';
 import { createMetrics } from '../../../src/platform/observability/index.ts';
 import { PgBossQueue, type Queue } from '../../../src/platform/queue/index.ts';
-import { PgliteStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { type Storage } from '../../../src/platform/storage/index.ts';
 import {
   agentDefinition,
   teamDefinition,
@@ -46,6 +46,7 @@ import {
   type TeamOutput,
 } from '../../../src/protocol/index.ts';
 import { FakeModel, type FakeTurnSource } from '../../../src/testing/index.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 export const scope: Scope = { tenant: 'default', principal: 'key:requester', scopes: ['admin'] };
 /** Somebody who decides. */
@@ -98,9 +99,7 @@ export class TeamGround {
   #sequence = 0;
 
   constructor(storage?: Storage) {
-    this.storage =
-      storage ??
-      new PgliteStorage({ folder: undefined, migrate: true, clock: systemClock, logger: silentLogger });
+    this.storage = storage ?? new MemoryStorage();
     this.queue = new PgBossQueue({ storage: this.storage, clock: systemClock, logger: silentLogger });
   }
 

@@ -11,12 +11,13 @@ import {
   executeWorkflow,
   type StepAction,
 } from '../../../src/engine/workflows/index.ts';
-import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
+import { PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import { workflowDefinition } from '../../../src/protocol/index.ts';
 import { interpret, randomGraphOf, type RandomStep } from '../../../src/testing/random-workflow.ts';
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
 import { MortalProcess } from '../runs/mortal-process.ts';
 import { scope, soon } from '../runs/run-ground.ts';
+import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 const graphs = Number(process.env['RANDOM_GRAPHS'] ?? 30);
 
@@ -249,7 +250,7 @@ describe.each(['embedded', 'PostgreSQL'] as const)('random graphs on the %s data
         const database = await createTestDatabase();
         ({ drop } = database);
         storage = new PostgresStorage({ ...base, url: database.url, poolSize: 5 });
-      } else storage = new PgliteStorage({ ...base, folder: undefined });
+      } else storage = new MemoryStorage();
       await storage.start();
     });
     afterAll(async () => {

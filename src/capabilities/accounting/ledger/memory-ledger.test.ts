@@ -1,8 +1,8 @@
 import { silentLogger as logger, systemClock as clock } from '../../../base/index.ts';
-import { PgliteStorage } from '../../../platform/storage/index.ts';
 import { ledgerContract } from '../../../testing/contracts/ledger-contract.ts';
 import { createSqlLedger } from './create-sql-ledger.ts';
 import { MemoryLedger } from './memory-ledger.ts';
+import { MemoryStorage } from '../../../testing/memory-storage.ts';
 
 const windowMs = 1200;
 const now = async (): Promise<number> => clock.now();
@@ -21,7 +21,7 @@ ledgerContract(
 ledgerContract(
   'memory on PGlite',
   async () => {
-    const storage = new PgliteStorage({ folder: undefined, clock, logger, migrate: true });
+    const storage = new MemoryStorage();
     await storage.start();
     return {
       create: () => new MemoryLedger({ clock, logger, storage, windowMs }),
@@ -36,7 +36,7 @@ ledgerContract(
 ledgerContract(
   'tables on PGlite',
   async () => {
-    const storage = new PgliteStorage({ folder: undefined, clock, logger, migrate: true });
+    const storage = new MemoryStorage();
     await storage.start();
     return {
       create: () => createSqlLedger({ storage, clock, logger, windowMs }),
