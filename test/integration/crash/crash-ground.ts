@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import type { FakeTelegram } from '../../../src/testing/channels.ts';
 import { childEnvironment } from '../fixtures/child-environment.ts';
 
@@ -17,6 +18,8 @@ export interface ModelQuestion {
 
 /** What a model says: a text, or one call of a tool. */
 export type ModelSaying = string | { readonly call: string; readonly arguments: object };
+
+type ServerProcess = ChildProcessByStdio<Writable, Readable, null>;
 
 export const adminKey = 'a33_crashkey_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
 
@@ -36,10 +39,13 @@ export class CrashGround {
   readonly #compiled: { readonly NODE_COMPILE_CACHE?: string };
   readonly #think: ((question: ModelQuestion) => ModelSaying) | undefined;
   #outside: Server | undefined;
-  #child: ChildProcess | undefined;
+  #child: ServerProcess | undefined;
+  #said: Interface | undefined;
   #restarting: Promise<void> | undefined;
   #projectDir = '';
   url = '';
+  /** How often the server has come up. */
+  starts = 0;
 
   /** `root`: the tree whose server is started; this one when left out. */
   constructor(
@@ -148,36 +154,41 @@ export class CrashGround {
     return this.#think?.(question) ?? '';
   }
 
-  /** Starts the server; resolves with false when it ended (at a failpoint) before it was ready. */
-  async start(failpoint = '', nth = 1): Promise<boolean> {
+  /** Starts the server; resolves with false when it ended before it was ready. */
+  async start(): Promise<boolean> {
     const address = this.#outside?.address() as AddressInfo;
     const outside = `http://127.0.0.1:${address.port}`;
     const script = path.join(this.#root, 'test/integration/crash/crash-server.ts');
-    const child = spawn(
-      process.execPath,
-      [script, this.#projectDir, `${outside}/effect`, failpoint, String(nth)],
-      {
-        env: {
-          ...childEnvironment,
-          ...this.#compiled,
-          API_PORT: '0',
-          OPENAI_API_KEY: 'sk-test',
-          OPENAI_BASE_URL: outside,
-          AGENT33_BOOTSTRAP_KEY: adminKey,
-          EGRESS_ALLOW_PRIVATE: '127.0.0.1',
-          ...this.#env,
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
+    // It lives for seconds: what would make WebAssembly fast costs more than it gains.
+    const child = spawn(process.execPath, ['--liftoff-only', script, this.#projectDir, `${outside}/effect`], {
+      env: {
+        ...childEnvironment,
+        ...this.#compiled,
+        API_PORT: '0',
+        OPENAI_API_KEY: 'sk-test',
+        OPENAI_BASE_URL: outside,
+        AGENT33_BOOTSTRAP_KEY: adminKey,
+        EGRESS_ALLOW_PRIVATE: '127.0.0.1',
+        ...this.#env,
       },
-    );
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.#child = child;
-    const ready = new Promise<string>((resolve) =>
-      createInterface({ input: child.stdout }).once('line', resolve),
-    );
-    const line = await Promise.race([ready, once(child, 'exit').then(() => undefined)]);
+    this.#said = createInterface({ input: child.stdout });
+    const line = await this.#nextLine(child);
     if (line === undefined) return false;
     ({ url: this.url } = JSON.parse(line) as { url: string });
+    this.starts += 1;
     return true;
+  }
+
+  /** Lets the server, which is started if there is none, end by `kill -9` when it comes by a failpoint. */
+  async endAt(failpoint: string): Promise<void> {
+    if (!this.#isRunning && !(await this.start())) throw new Error('the server did not start');
+    const child = this.#child;
+    child?.stdin.write(`${failpoint}\n`);
+    if (child === undefined || (await this.#nextLine(child)) === undefined)
+      throw new Error('the server ended too early');
   }
 
   /** Sends the request until it is answered, starting the server again whenever it has gone. */
@@ -201,10 +212,29 @@ export class CrashGround {
     return this.#restarting;
   }
 
+  get #isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** What the server says next; `undefined` when it ends. */
+  async #nextLine(child: ServerProcess): Promise<string | undefined> {
+    const over = new AbortController();
+    const { signal } = over;
+    const said = this.#said === undefined ? [] : once(this.#said, 'line', { signal });
+    const ended = once(child, 'exit', { signal }).then(() => []);
+    try {
+      const [line] = (await Promise.race([said, ended])) as [string?];
+      return line;
+    } finally {
+      over.abort();
+    }
+  }
+
   /** Resolves when the server has ended, by itself or by `kill -9` now. */
   async ended(options: { kill: boolean }): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !this.#isRunning) return;
     const exit = once(child, 'exit');
     if (options.kill) child.kill('SIGKILL');
     await exit;

@@ -1,12 +1,20 @@
 import { flushCompileCache } from 'node:module';
+import { createInterface } from 'node:readline';
 import { silentLogger } from '../../../src/base/index.ts';
 import { createApp } from '../../../src/app/index.ts';
 import { defineTool, ToolResult } from '../../../src/capabilities/tools/index.ts';
 import { loadConfig } from '../../../src/platform/config/index.ts';
 import { z } from 'zod';
 
-const [projectDir = '', effectUrl = '', failpoint = '', nth = '1'] = process.argv.slice(2);
-let reached = 0;
+const [projectDir = '', effectUrl = ''] = process.argv.slice(2);
+let failpoint: string | undefined;
+const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+// Each line names the failpoint at which the process ends from now on.
+createInterface({ input: process.stdin }).on('line', (name) => {
+  failpoint = name;
+  say({ armed: name });
+});
 
 /** Tells the test that it happened, under a key that is the same for every attempt. Its answer is a large one: a blob. */
 const effect = defineTool({
@@ -32,13 +40,11 @@ const app = createApp({
   logger: silentLogger,
   tools: [effect],
   failpoint: (name) => {
-    if (name !== failpoint) return;
-    reached += 1;
-    if (reached === Number(nth)) process.kill(process.pid, 'SIGKILL');
+    if (name === failpoint) process.kill(process.pid, 'SIGKILL');
   },
 });
 process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)));
 const { url } = await app.start();
-process.stdout.write(`${JSON.stringify({ url })}\n`);
+say({ url });
 // It is killed as a rule: what it has compiled is kept for the next one now.
 flushCompileCache();

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresAvailable } from '../../../src/testing/test-database.ts';
-import { openGround, type DatabaseKind } from './open-ground.ts';
+import { openGround, type DatabaseKind, type OpenedGround } from './open-ground.ts';
 import { crashOnce, crashOnMessage } from './scenarios.ts';
 
 const databases: readonly DatabaseKind[] = ['embedded', 'PostgreSQL'];
@@ -25,28 +25,44 @@ const failpoints = {
 };
 
 describe.for(databases)('kill -9 on the %s database', (database) => {
-  const skipped = database === 'PostgreSQL' && !hasPostgres;
-
-  it.skipIf(skipped).each(Object.entries(failpoints))(
-    'at %s costs %i model calls',
-    async (failpoint, extraModelCalls) => {
-      await using ground = await openGround(database);
-      expect(await crashOnce(ground.world, failpoint)).toEqual({
-        answers: ['answer to one', 'answer to two'],
-        extraModelCalls,
-        effects: 2,
-        order: ['one', 'two'],
+  describe.skipIf(database === 'PostgreSQL' && !hasPostgres)(
+    'of a server that goes on with what it finds',
+    () => {
+      let ground: OpenedGround;
+      beforeAll(async () => {
+        ground = await openGround(database);
       });
+      afterAll(() => ground[Symbol.asyncDispose]());
+
+      it.each(Object.entries(failpoints))(
+        'at %s costs %i model calls',
+        async (failpoint, extraModelCalls) => {
+          expect(await crashOnce(ground.world, failpoint)).toEqual({
+            answers: [`answer to one at ${failpoint}`, `answer to two at ${failpoint}`],
+            extraModelCalls,
+            effects: 2,
+            order: [`one at ${failpoint}`, `two at ${failpoint}`],
+          });
+        },
+      );
     },
   );
 
-  it
-    .skipIf(skipped)
-    .each(['submit-begin', 'submit-before-commit', 'submit-after-commit', 'end-after-commit'])(
-    'at %s loses no chat message and answers none twice',
-    async (failpoint) => {
-      await using ground = await openGround(database, { channel: true });
-      expect(await crashOnMessage(ground, failpoint, 30_000)).toEqual(['answer to hello', 'answer to and?']);
-    },
-  );
+  describe.skipIf(database === 'PostgreSQL' && !hasPostgres)('of a server with a channel', () => {
+    let ground: OpenedGround;
+    beforeAll(async () => {
+      ground = await openGround(database, { channel: true });
+    });
+    afterAll(() => ground[Symbol.asyncDispose]());
+
+    it.each([
+      ['submit-begin', 1],
+      ['submit-before-commit', 2],
+      ['submit-after-commit', 3],
+      ['end-after-commit', 4],
+    ])('at %s loses no chat message and answers none twice', async (failpoint, chatId) => {
+      const said = await crashOnMessage(ground, failpoint, { chatId, timeoutMs: 30_000 });
+      expect(said).toEqual(['answer to hello', 'answer to and?']);
+    });
+  });
 });

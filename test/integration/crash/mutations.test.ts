@@ -23,5 +23,5 @@ it('notice an acknowledgement before the write', async () => {
     to: 'await deps.state.raise(offsetKey, id + 1, offsetLifeMs);\nconst { afterAck } = await deps.accept(update);',
   });
   await using ground = await openGround('embedded', { root: source.root, channel: true });
-  expect(await crashOnMessage(ground, 'submit-begin', 3_000)).toEqual(['answer to and?']);
+  expect(await crashOnMessage(ground, 'submit-begin', { timeoutMs: 3_000 })).toEqual(['answer to and?']);
 });
