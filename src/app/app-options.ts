@@ -5,6 +5,7 @@ import type { RunEngineSettings } from '../engine/runs/index.ts';
 import type { WorkflowAction } from '../engine/workflows/index.ts';
 import type { Config } from '../platform/config/index.ts';
 import type { Redactor } from '../platform/observability/index.ts';
+import type { Storage } from '../platform/storage/index.ts';
 
 export interface AppOptions {
   readonly version: string;
@@ -15,6 +16,8 @@ export interface AppOptions {
   /** Learns the secrets that come up while the server runs. */
   readonly redactor?: Redactor;
   readonly clock?: Clock;
+  /** In place of the database that the configuration names; started and stopped with the server. */
+  readonly storage?: Storage;
   /** Model providers beside the built-in ones. */
   readonly providers?: readonly PluginProvider[];
   /** Guards of model calls, after those that the project names. */

@@ -29,7 +29,7 @@ class Process {
       credentials.adminKey.key,
     ]);
 
-    const storage = createStorage({ config, clock, logger });
+    const storage = this.#options.storage ?? createStorage({ config, clock, logger });
     // The database takes longest to open; meanwhile the code is loaded and the files are read.
     const opened = this.#lifecycle.start(storage);
     // Awaited by whoever goes on, perhaps only after it was refused.

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/index.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 
 const agent = `
 apiVersion: agent33/v1
@@ -59,7 +60,7 @@ describe('automation over HTTP', () => {
   let app: TestApp;
 
   beforeAll(async () => {
-    app = await createTestApp({
+    app = await createMemoryApp({
       files: {
         'agents/report.yaml': agent,
         'schedules/yearly.yaml': yearly,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createTestApp, FakeModel, FakePlatforms, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, FakePlatforms, type TestApp } from '../../../src/testing/index.ts';
 
 let platforms: FakePlatforms;
 let app: TestApp;
@@ -17,7 +18,7 @@ beforeAll(async () => {
       },
     ],
   });
-  app = await createTestApp({
+  app = await createMemoryApp({
     fakeModel,
     env: { EGRESS_ALLOW_PRIVATE: '127.0.0.1' },
     files: {

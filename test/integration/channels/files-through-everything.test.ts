@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ModelRequest } from '../../../src/capabilities/models/index.ts';
 import { AppError } from '../../../src/base/index.ts';
 import { FakeTelegram } from '../../../src/testing/channels.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 import { FakeModel } from '../../../src/testing/fake-model.ts';
 import type { FakeTurn } from '../../../src/testing/fake-turn.ts';
 import { startFakeOpenAI } from '../../../src/testing/fake-openai-server.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
   telegram = await FakeTelegram.start();
   other = await FakeTelegram.start({ token: '77:another-token' });
   server = await startFakeOpenAI();
-  app = await createTestApp({
+  app = await createMemoryApp({
     fakeModel: model,
     env: { OPENAI_API_KEY: 'sk-test', OPENAI_BASE_URL: `${server.url}/v1` },
     files: {

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FakeReceiver } from '../../../src/testing/channels.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 
 const secret = 'a secret of at least 24 characters';
 let receiver: FakeReceiver;
@@ -9,7 +10,7 @@ let app: TestApp;
 
 beforeAll(async () => {
   receiver = await FakeReceiver.start();
-  app = await createTestApp({
+  app = await createMemoryApp({
     env: { CALLBACK_SECRET: secret },
     files: {
       'agent33.yaml':

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 import { FakeSlack, signedSlackHeaders } from '../../../src/testing/channels.ts';
 
 let slack: FakeSlack;
@@ -8,7 +9,7 @@ let app: TestApp;
 beforeAll(async () => {
   slack = await FakeSlack.start();
   slack.retryDelaysMs = [0, 20, 50];
-  app = await createTestApp({
+  app = await createMemoryApp({
     env: { SLACK_BOT_TOKEN: slack.botToken, SLACK_SIGNING_SECRET: slack.signingSecret },
     files: {
       'agent33.yaml':

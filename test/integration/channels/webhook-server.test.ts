@@ -1,7 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FakeReceiver } from '../../../src/testing/channels.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 
 const secret = 'a-secret-of-the-test';
 const answerSecret = `whsec_${Buffer.from('0123456789abcdef01234567').toString('base64')}`;
@@ -33,7 +34,7 @@ const workflow = {
 
 beforeAll(async () => {
   receiver = await FakeReceiver.start();
-  app = await createTestApp({
+  app = await createMemoryApp({
     env: { HOOK_SECRET: secret, ANSWER_SECRET: answerSecret },
     files: {
       'agent33.yaml':

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 import { FakeWhatsApp, signedWhatsAppHeaders } from '../../../src/testing/channels.ts';
 
 let whatsapp: FakeWhatsApp;
@@ -8,7 +9,7 @@ let app: TestApp;
 beforeAll(async () => {
   whatsapp = await FakeWhatsApp.start();
   whatsapp.reportsStatuses = true;
-  app = await createTestApp({
+  app = await createMemoryApp({
     env: {
       WHATSAPP_ACCESS_TOKEN: whatsapp.accessToken,
       WHATSAPP_APP_SECRET: whatsapp.appSecret,

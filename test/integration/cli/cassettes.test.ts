@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, ToolResult } from '../../../src/capabilities/tools/index.ts';
-import { createTestApp, FakeModel } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel } from '../../../src/testing/index.ts';
 import { CommandLine } from './command-line.ts';
 
 const agent = (instructions: string): string => `apiVersion: agent33/v1
@@ -48,7 +49,7 @@ beforeAll(async () => {
     parameters: z.object({ text: z.string() }),
     execute: ({ text }) => Promise.resolve(ToolResult.ok(String(text.length))),
   });
-  const app = await createTestApp({
+  const app = await createMemoryApp({
     fakeModel,
     files,
     env: { COUNTER_KEY: 'key-of-the-counter' },

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { childEnvironment } from '../fixtures/child-environment.ts';
 
 const bin = path.join(import.meta.dirname, '../../../bin/agent33.js');
 
@@ -24,7 +25,7 @@ export class CommandLine {
   spawn(...args: readonly string[]): ChildProcess {
     return spawn(process.execPath, [bin, ...args], {
       cwd: this.#folder,
-      env: { PATH: process.env['PATH'], HOME: this.#folder, ...this.#env },
+      env: { ...childEnvironment, HOME: this.#folder, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }

@@ -1,7 +1,8 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startFakeOpenAI } from '../../../src/testing/fake-openai-server.ts';
-import { createTestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+
 import { openChaosGround, type ChaosGround } from './chaos-ground.ts';
 
 const key = ['sk-', 'Ab12Cd34Ef56Gh78Ij90Kl12Mn34'].join('');
@@ -91,7 +92,7 @@ it('vectors are kept too, and questions of the same meaning get the same answer'
   const upstream = await startFakeOpenAI();
   const deployment = (id: string): string =>
     `[{ id: ${id}, provider: openai, model: m, apiKey: k, baseUrl: '${upstream.url}/v1' }]`;
-  const app = await createTestApp({
+  const app = await createMemoryApp({
     files: {
       'agent33.yaml': [
         'apiVersion: agent33/v1',

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { tryParseJson } from '../../../src/base/index.ts';
 import { ChaosUpstream } from '../../../src/testing/chaos-upstream.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/index.ts';
 
 /** What a client got for one call. */
 export interface ClientAnswer {
@@ -106,7 +107,7 @@ export async function openChaosGround(
       }),
       '',
     ].join('\n');
-  const app = await createTestApp({ files: { 'agent33.yaml': file(names) } });
+  const app = await createMemoryApp({ files: { 'agent33.yaml': file(names) } });
 
   const post: ChaosGround['post'] = (question, { stream, signal }) =>
     fetch(new URL('/v1/chat/completions', app.url), {

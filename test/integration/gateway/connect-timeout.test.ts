@@ -2,7 +2,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startFakeOpenAI } from '../../../src/testing/fake-openai-server.ts';
 import type { FakeModelServer } from '../../../src/testing/fake-model-server.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/index.ts';
 
 let blackHole: Server;
 const caught = new Set<Socket>();
@@ -23,7 +24,7 @@ beforeAll(async () => {
     `        - { id: ${id}, provider: ${provider}, model: m, apiKey: k, baseUrl: 'https://127.0.0.1:${port}/v1', order: 1, timeouts: { connect: 200ms } }`;
   const good = (id: string): string =>
     `        - { id: ${id}, provider: openai, model: m, apiKey: k, baseUrl: '${upstream.url}/v1', order: 2 }`;
-  app = await createTestApp({
+  app = await createMemoryApp({
     files: {
       'agent33.yaml': [
         'apiVersion: agent33/v1',

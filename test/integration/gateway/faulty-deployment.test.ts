@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createMemoryLogger, createTestApp, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { createMemoryLogger, type TestApp } from '../../../src/testing/index.ts';
 
 const list = (deployments: string): string =>
   `apiVersion: agent33/v1\nkind: Project\nmetadata: { name: p }\nspec:\n  models:\n    groups:\n      chat: [${deployments}]\n`;
@@ -9,7 +10,7 @@ const list = (deployments: string): string =>
 const logger = createMemoryLogger();
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({
+  app = await createMemoryApp({
     files: { 'agent33.yaml': list('fake/model, { model: fake/other, id: "bad id" }') },
     app: { logger },
   });

@@ -1,7 +1,8 @@
 import { APICallError, embedMany, generateText, jsonSchema, Output, rerank, streamText, tool } from 'ai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAgent33, type Agent33Provider } from '../../../src/client/index.ts';
-import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 /** A plugin's provider of the smallest kind: no stream, no capabilities. */
 const small = {
@@ -36,7 +37,7 @@ describe('agent33/client with the AI SDK', () => {
 
   beforeAll(async () => {
     model = new FakeModel({ name: 'fake', models: ['model'], turns: [] });
-    app = await createTestApp({
+    app = await createMemoryApp({
       fakeModel: model,
       app: { providers: [model, small] },
     });

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 const run = promisify(execFile);
 const repository = path.resolve(import.meta.dirname, '../../..');
@@ -13,7 +14,7 @@ const examplesOf = (language: string): string[] =>
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({
+  app = await createMemoryApp({
     fakeModel: new FakeModel({
       name: 'fake',
       models: ['model'],

@@ -2,7 +2,8 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { streamText } from 'ai';
 import OpenAI, { AuthenticationError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 const agent = (name: string, spec: string): string =>
   `apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: ${name} }\nspec: { ${spec} }\n`;
@@ -30,7 +31,7 @@ describe('real clients on a whole server', () => {
   let client: OpenAI;
 
   beforeAll(async () => {
-    app = await createTestApp({
+    app = await createMemoryApp({
       fakeModel: counting,
       files: { 'agents/sums.yaml': agent('sums', 'tools: [calculator]') },
     });

@@ -2,7 +2,8 @@ import Anthropic from '@anthropic-ai/sdk';
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/index.ts';
 import { startFakeAnthropic } from '../../../src/testing/fake-anthropic-server.ts';
 import type { FakeModelServer } from '../../../src/testing/fake-model-server.ts';
 import { startFakeOllama } from '../../../src/testing/fake-ollama-server.ts';
@@ -25,7 +26,7 @@ describe('doors before upstreams of every shape', () => {
       startFakeAnthropic(),
       startFakeOllama(),
     ]);
-    app = await createTestApp({
+    app = await createMemoryApp({
       env: {
         OPENAI_API_KEY: 'sk-upstream',
         OPENAI_BASE_URL: `${openai.url}/v1`,

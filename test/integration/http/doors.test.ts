@@ -7,7 +7,8 @@ import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textOf } from '../../../src/protocol/index.ts';
-import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 const agent = (name: string, spec: string): string =>
   `apiVersion: agent33/v1\nkind: Agent\nmetadata: { name: ${name} }\nspec: { ${spec} }\n`;
@@ -30,7 +31,7 @@ const counting = new FakeModel({
 describe('clients of every kind on a whole server', () => {
   let app: TestApp;
   beforeAll(async () => {
-    app = await createTestApp({
+    app = await createMemoryApp({
       fakeModel: counting,
       files: { 'agents/echo.yaml': agent('echo', 'instructions: repeat') },
     });
@@ -150,7 +151,7 @@ describe('clients of every kind on a whole server', () => {
 
 describe('without any language model', () => {
   it('every door answers honestly', async () => {
-    const app = await createTestApp({
+    const app = await createMemoryApp({
       files: { 'agent33.yaml': 'apiVersion: agent33/v1\nkind: Project\nmetadata: { name: test }\n' },
       env: { OLLAMA_BASE_URL: '' },
     });

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../src/base/index.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp({
+  app = await createMemoryApp({
     files: {
       'agent33.yaml': 'apiVersion: agent33/v1\nkind: Project\nmetadata: { name: odd }\n',
       'agents/a.yaml':

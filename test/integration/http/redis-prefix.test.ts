@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { silentLogger as logger, systemClock as clock } from '../../../src/base/index.ts';
 import { createRedis } from '../../../src/platform/redis/index.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/create-test-app.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/create-test-app.ts';
 import { createTestPrefix, redisAvailable, testRedisUrl } from '../../../src/testing/test-redis.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -16,7 +17,7 @@ it.skipIf(!(await redisAvailable()))(
   async () => {
     const { prefix, remove } = createTestPrefix();
     stops.push(remove);
-    const app: TestApp = await createTestApp({
+    const app: TestApp = await createMemoryApp({
       env: { REDIS_URL: testRedisUrl, REDIS_PREFIX: prefix },
       files: {
         'agent33.yaml': `apiVersion: agent33/v1

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
-import { createTestApp, startFakeOpenAI } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { startFakeOpenAI } from '../../../src/testing/index.ts';
 
 const key = 'sk-of-the-environment-0123456789';
 
 it('a secret of the environment reaches the model server and nobody else', async () => {
   const upstream = await startFakeOpenAI();
   upstream.reply('hello');
-  const app = await createTestApp({
+  const app = await createMemoryApp({
     env: { MY_KEY: key },
     files: {
       'agents/keyed.yaml': `apiVersion: agent33/v1

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { playCassettes } from '../../../src/app/index.ts';
 import { defineTool, ToolResult } from '../../../src/capabilities/tools/index.ts';
-import { createTestApp, FakeModel, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import { FakeModel, type TestApp } from '../../../src/testing/index.ts';
 
 const workflow = (name: string, spec: string): string =>
   `apiVersion: agent33/v1\nkind: Workflow\nmetadata: { name: ${name} }\nspec:\n${spec}`;
@@ -99,7 +100,7 @@ beforeAll(async () => {
       parameters: z.object({ text: z.string().default('') }),
       execute: ({ text }, { signal }) => execute(text, signal),
     });
-  app = await createTestApp({
+  app = await createMemoryApp({
     files,
     fakeModel: new FakeModel({
       name: 'fake',

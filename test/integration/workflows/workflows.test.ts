@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/base/index.ts';
 import { defineStepAction, z } from '../../../src/index.ts';
-import { createTestApp, type TestApp } from '../../../src/testing/index.ts';
+import { createMemoryApp } from '../../../src/testing/create-memory-app.ts';
+import type { TestApp } from '../../../src/testing/index.ts';
 
 const workflow = (name: string, spec: string): string =>
   `apiVersion: agent33/v1\nkind: Workflow\nmetadata: {name: ${name}}\nspec:\n${spec.replaceAll(/^/gm, '  ')}`;
@@ -86,7 +87,7 @@ beforeAll(async () => {
     effect: 'none',
     run: ({ inputs }) => inputs.value,
   });
-  app = await createTestApp({ files, env: { PATH: process.env['PATH'] ?? '' }, app: { actions: [keep] } });
+  app = await createMemoryApp({ files, env: { PATH: process.env['PATH'] ?? '' }, app: { actions: [keep] } });
 });
 afterAll(() => app.stop());
 
