@@ -8,6 +8,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger as logger, systemClock as clock } from '../../src/base/index.ts';
 import { PgliteStorage, type PgliteStorageDeps } from '../../src/platform/storage/index.ts';
+import { shortLived } from './fixtures/short-lived.ts';
 
 const writer = fileURLToPath(new URL('fixtures/embedded-writer.ts', import.meta.url));
 
@@ -34,7 +35,7 @@ describe('the embedded database', () => {
 
   /** Starts the writer; `lines` grows while it runs. */
   const start = (mode: string, round = 0): { lines: string[]; child: ChildProcess; ended: Promise<void> } => {
-    const child = spawn(process.execPath, [writer, folder, mode, String(round)], {
+    const child = spawn(process.execPath, [...shortLived, writer, folder, mode, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(child);

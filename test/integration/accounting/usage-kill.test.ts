@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger as logger, systemClock as clock } from '../../../src/base/index.ts';
 import { PgliteStorage, PostgresStorage, type Storage } from '../../../src/platform/storage/index.ts';
 import { postgresAvailable, withTestDatabase } from '../../../src/testing/test-database.ts';
+import { shortLived } from '../fixtures/short-lived.ts';
 
 const writer = fileURLToPath(new URL('usage-writer.ts', import.meta.url));
 const rounds = 3;
@@ -18,7 +19,7 @@ const writeMs = 1_500;
 
 /** Lets the writer work for a while and kills it; tells what it recorded and when that was. */
 async function recordAndDie(where: string, round: number): Promise<{ recorded: number[]; killedAt: number }> {
-  const child = spawn(process.execPath, [writer, where, String(round)], {
+  const child = spawn(process.execPath, [...shortLived, writer, where, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const recorded: number[] = [];

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdGenerator, silentLogger, systemClock } from '../../../src/base/index.ts';
+import { createIdGenerator, silentLogger } from '../../../src/base/index.ts';
 import { PairingManager } from '../../../src/entrypoints/channels/index.ts';
 import { FakeClock } from '../../../src/testing/fake-clock.ts';
 import { MemoryStorage } from '../../../src/testing/memory-storage.ts';

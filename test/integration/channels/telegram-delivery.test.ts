@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/base/index.ts';
 import { expect, it } from 'vitest';
 import type { ChannelGround } from './channel-ground.ts';
 import { describeOnBothDatabases } from './channel-databases.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 let ground: ChannelGround;
 
@@ -53,16 +54,11 @@ describeOnBothDatabases(
       ground.executor.answer = () => Promise.resolve(longAnswer);
       await ground.runs.submit(
         { tenant: 'default', principal: 'test', scopes: ['admin'] },
-        {
+        agentRequest('echo', {
           source: 'telegram',
-          target: { kind: 'agent', name: 'echo' },
           input: { message: 'go' },
-          sessionKey: null,
-          dedupeKey: null,
           replyTo: { channel: 'telegram', platform: 'telegram', accountId: '4242', chatId: '7' },
-          timeoutMs: null,
-          metadata: {},
-        },
+        }),
       );
       await expect.poll(async () => (await ground.outbox()).length).toBe(1);
       // As a process leaves them that took the job, sent two messages and was killed.

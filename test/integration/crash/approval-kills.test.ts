@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
+import { shortLived } from '../fixtures/short-lived.ts';
 
 /** The n-th time that a process comes by there, it is killed. */
 const moments: readonly (readonly [failpoint: string, nth: number])[] = [
@@ -20,7 +21,9 @@ const moments: readonly (readonly [failpoint: string, nth: number])[] = [
 
 async function runProcess(...args: readonly string[]): Promise<{ signal: string | null; out: string }> {
   const script = path.join(import.meta.dirname, 'approval-process.ts');
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...shortLived, script, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];

@@ -9,6 +9,7 @@ import { createInterface, type Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { FakeTelegram } from '../../../src/testing/channels.ts';
 import { childEnvironment } from '../fixtures/child-environment.ts';
+import { shortLived } from '../fixtures/short-lived.ts';
 
 /** What a model is asked: its name, and the conversation. */
 export interface ModelQuestion {
@@ -159,8 +160,7 @@ export class CrashGround {
     const address = this.#outside?.address() as AddressInfo;
     const outside = `http://127.0.0.1:${address.port}`;
     const script = path.join(this.#root, 'test/integration/crash/crash-server.ts');
-    // It lives for seconds: what would make WebAssembly fast costs more than it gains.
-    const child = spawn(process.execPath, ['--liftoff-only', script, this.#projectDir, `${outside}/effect`], {
+    const child = spawn(process.execPath, [...shortLived, script, this.#projectDir, `${outside}/effect`], {
       env: {
         ...childEnvironment,
         ...this.#compiled,

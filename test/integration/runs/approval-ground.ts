@@ -22,6 +22,7 @@ import {
   type Scope,
 } from '../../../src/protocol/index.ts';
 import { answer, ScriptedExecutor, type Script } from './scripted-executor.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 export { answer, type Script };
 export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
@@ -142,17 +143,7 @@ export class ApprovalGround {
   }
 
   async submit(engine: RunEngine, name: string, more: Partial<AgentRequest> = {}): Promise<string> {
-    const { runId } = await engine.submit(requester, {
-      source: 'test',
-      target: { kind: 'agent', name },
-      input: {},
-      sessionKey: null,
-      dedupeKey: null,
-      replyTo: null,
-      timeoutMs: null,
-      metadata: {},
-      ...more,
-    });
+    const { runId } = await engine.submit(requester, agentRequest(name, { input: {}, ...more }));
     return runId;
   }
 

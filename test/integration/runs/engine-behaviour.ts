@@ -13,6 +13,7 @@ import { createMetrics } from '../../../src/platform/observability/index.ts';
 import type { AgentRequest, Scope, StoredRunEvent } from '../../../src/protocol/index.ts';
 import type { TestBase } from './databases.ts';
 import { ScriptedExecutor, type Script } from './scripted-executor.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 export interface EngineGround extends TestBase {
   readonly blobs: BlobStore;
@@ -21,17 +22,7 @@ export interface EngineGround extends TestBase {
 const scope: Scope = { tenant: 'default', principal: 'test', scopes: ['admin'] };
 
 function request(name: string, more: Partial<AgentRequest> = {}): AgentRequest {
-  return {
-    source: 'test',
-    target: { kind: 'agent', name },
-    input: { message: 'hello' },
-    sessionKey: null,
-    dedupeKey: null,
-    replyTo: null,
-    timeoutMs: null,
-    metadata: {},
-    ...more,
-  };
+  return agentRequest(name, { input: { message: 'hello' }, ...more });
 }
 
 const answer = (text: string): RunResult => ({

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { AppError } from '../../../src/base/index.ts';
 import type { AgentRequest } from '../../../src/protocol/index.ts';
 import { answer, onBothDatabases, scope, soon, type RunGround } from './run-ground.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 await onBothDatabases((prepare) => {
   describe('requests that come at the same time', () => {
@@ -14,17 +15,7 @@ await onBothDatabases((prepare) => {
     afterAll(() => ground.close());
 
     const submit = (name: string, more: Partial<AgentRequest>) =>
-      ground.engine.submit(scope, {
-        source: 'grouped',
-        target: { kind: 'agent', name },
-        input: null,
-        sessionKey: null,
-        dedupeKey: null,
-        replyTo: null,
-        timeoutMs: null,
-        metadata: {},
-        ...more,
-      });
+      ground.engine.submit(scope, agentRequest(name, { source: 'grouped', ...more }));
 
     it('are each accepted as if they had come alone, in few transactions', async () => {
       const name = ground.script((context) => Promise.resolve(answer(String(context.input))));

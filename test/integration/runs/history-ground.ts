@@ -44,6 +44,7 @@ import {
 import { FakeModel } from '../../../src/testing/index.ts';
 import type { TestBase } from './databases.ts';
 import { ScriptedExecutor, type Script } from './scripted-executor.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 export const scope: Scope = { tenant: 'default', principal: 'key:tester', scopes: ['admin'] };
 export const soon = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -208,17 +209,7 @@ export async function openHistoryGround(base: TestBase) {
   }
 
   async function submit(target: RunTarget, input: Json, more: Partial<AgentRequest> = {}): Promise<string> {
-    const { runId } = await engine.submit(scope, {
-      source: 'test',
-      target,
-      input,
-      sessionKey: null,
-      dedupeKey: null,
-      replyTo: null,
-      timeoutMs: null,
-      metadata: {},
-      ...more,
-    });
+    const { runId } = await engine.submit(scope, agentRequest(target, { input, ...more }));
     return runId;
   }
 

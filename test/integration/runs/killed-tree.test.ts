@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresAvailable } from '../../../src/testing/test-database.ts';
 import { scope } from './run-ground.ts';
 import { WorkerGround, type WorkerProcess } from './worker-ground.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 const trees = 4;
 const rounds = Number(process.env['CRASH_ROUNDS'] ?? 12);
@@ -17,16 +18,7 @@ describe.skipIf(!(await postgresAvailable()))(
     afterAll(() => ground[Symbol.asyncDispose]());
 
     async function submit(): Promise<string> {
-      const { runId } = await ground.door.submit(scope, {
-        source: 'test',
-        target: { kind: 'agent', name: 'tree' },
-        input: null,
-        sessionKey: null,
-        dedupeKey: null,
-        replyTo: null,
-        timeoutMs: null,
-        metadata: {},
-      });
+      const { runId } = await ground.door.submit(scope, agentRequest('tree'));
       return runId;
     }
 

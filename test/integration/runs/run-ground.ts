@@ -28,6 +28,7 @@ import { PostgresStorage, type Storage } from '../../../src/platform/storage/ind
 import type { AgentRequest, AgentResponse, Scope } from '../../../src/protocol/index.ts';
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
 import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 export type Script = (context: RunContext) => Promise<RunResult>;
 
@@ -132,17 +133,7 @@ export class RunGround {
   }
 
   async submit(name: string, more: Partial<AgentRequest> = {}): Promise<string> {
-    const { runId } = await this.engine.submit(scope, {
-      source: 'test',
-      target: { kind: 'agent', name },
-      input: null,
-      sessionKey: null,
-      dedupeKey: null,
-      replyTo: null,
-      timeoutMs: null,
-      metadata: {},
-      ...more,
-    });
+    const { runId } = await this.engine.submit(scope, agentRequest(name, more));
     return runId;
   }
 

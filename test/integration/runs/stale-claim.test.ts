@@ -3,6 +3,7 @@ import { silentLogger, systemClock } from '../../../src/base/index.ts';
 import { RunEngine } from '../../../src/engine/runs/index.ts';
 import { PgBossQueue, type QueueConsumer, type QueueJob } from '../../../src/platform/queue/index.ts';
 import { answer, onBothDatabases, scope, soon, type RunGround } from './run-ground.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 /** Whoever takes a job for the first time is away for a while before it begins. */
 class AwayQueue extends PgBossQueue {
@@ -49,16 +50,7 @@ await onBothDatabases((prepare) => {
       if (context.attempt === 1) await goOn.promise;
       return answer('done');
     });
-    const { runId } = await engine.submit(scope, {
-      source: 'test',
-      target: { kind: 'agent', name },
-      input: null,
-      sessionKey: null,
-      dedupeKey: null,
-      replyTo: null,
-      timeoutMs: null,
-      metadata: {},
-    });
+    const { runId } = await engine.submit(scope, agentRequest(name));
     await queue.release('runs', [(await queue.taken.promise).id]);
     await executing.promise;
     queue.back.resolve();

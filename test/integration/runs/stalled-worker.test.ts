@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 import { postgresAvailable } from '../../../src/testing/test-database.ts';
 import { scope } from './run-ground.ts';
 import { WorkerGround } from './worker-ground.ts';
@@ -14,16 +15,14 @@ describe.skipIf(!(await postgresAvailable()))('a stalled worker (skipped without
   afterAll(() => ground[Symbol.asyncDispose]());
 
   const submit = async (place: string): Promise<string> => {
-    const { runId } = await ground.door.submit(scope, {
-      source: 'test',
-      target: { kind: 'agent', name: 'work' },
-      input: place,
-      sessionKey: `session-${place}`,
-      dedupeKey: null,
-      replyTo: { channel: 'test', platform: 'test', accountId: 'a', chatId: place },
-      timeoutMs: null,
-      metadata: {},
-    });
+    const { runId } = await ground.door.submit(
+      scope,
+      agentRequest('work', {
+        input: place,
+        sessionKey: `session-${place}`,
+        replyTo: { channel: 'test', platform: 'test', accountId: 'a', chatId: place },
+      }),
+    );
     return runId;
   };
   const textOf = async (runId: string): Promise<string> =>

@@ -47,6 +47,7 @@ import {
 } from '../../../src/protocol/index.ts';
 import { FakeModel, type FakeTurnSource } from '../../../src/testing/index.ts';
 import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 
 export const scope: Scope = { tenant: 'default', principal: 'key:requester', scopes: ['admin'] };
 /** Somebody who decides. */
@@ -230,17 +231,10 @@ export class TeamGround {
     target: AgentRequest['target'],
     more: Partial<AgentRequest> & { input?: AgentRequest['input'] } = {},
   ): Promise<string> {
-    const { runId } = await this.engine.submit(scope, {
-      source: 'test',
-      target,
-      input: { message: 'go' },
-      sessionKey: null,
-      dedupeKey: null,
-      replyTo: null,
-      timeoutMs: null,
-      metadata: {},
-      ...more,
-    });
+    const { runId } = await this.engine.submit(
+      scope,
+      agentRequest(target, { input: { message: 'go' }, ...more }),
+    );
     return runId;
   }
 

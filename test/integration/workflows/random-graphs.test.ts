@@ -17,6 +17,7 @@ import { interpret, randomGraphOf, type RandomStep } from '../../../src/testing/
 import { createTestDatabase, postgresAvailable } from '../../../src/testing/test-database.ts';
 import { MortalProcess } from '../runs/mortal-process.ts';
 import { scope, soon } from '../runs/run-ground.ts';
+import { agentRequest } from '../../../src/testing/agent-request.ts';
 import { MemoryStorage } from '../../../src/testing/memory-storage.ts';
 
 const graphs = Number(process.env['RANDOM_GRAPHS'] ?? 30);
@@ -175,16 +176,7 @@ async function untilEnded(storage: Storage, expressions: Expressions, of: Case, 
       const recorded = runId === undefined ? [] : await recordsOf(storage, runId);
       await mortal.start();
       if (runId === undefined) {
-        const submitted = await mortal.engine.submit(scope, {
-          source: 'test',
-          target: { kind: 'agent', name: `random-${randomUUID()}` },
-          input: null,
-          sessionKey: null,
-          dedupeKey: null,
-          replyTo: null,
-          timeoutMs: null,
-          metadata: {},
-        });
+        const submitted = await mortal.engine.submit(scope, agentRequest(`random-${randomUUID()}`));
         runId = submitted.runId;
       }
       const answered = mortal.engine.response(scope, runId, { signal: soon() });
