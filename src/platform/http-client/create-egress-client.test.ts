@@ -1,77 +1,27 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AppError } from '../../base/index.ts';
-import { FakeClock } from '../../testing/index.ts';
 import { acceptWebSockets } from '../../testing/fake-web-socket-server.ts';
+import { bodyOf, EgressGround, failureOf, textOf, toLoopback } from '../../testing/egress-ground.ts';
 import { createEgressClient } from './create-egress-client.ts';
-import type { EgressClient, EgressPolicy, EgressResponse } from './egress.ts';
-import type { ResolveHost } from './guarded-connector.ts';
 
-const stops: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-async function listen(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  stops.push(() => {
-    for (const socket of sockets) socket.destroy();
-    return new Promise((resolve) => {
-      server.close(resolve);
-    });
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-const serve = (listener: RequestListener) => listen(createHttpServer(listener));
-const serveRaw = (onConnection: (socket: Socket) => void) => listen(createTcpServer(onConnection));
-
-function open(
-  policy: Partial<EgressPolicy> = {},
-  options: Parameters<typeof createEgressClient>[1] = {},
-): EgressClient {
-  const client = createEgressClient({ allowPrivate: ['127.0.0.1'], ...policy }, options);
-  stops.push(() => client.close());
-  return client;
-}
-
-const toLoopback: ResolveHost = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
-
-async function textOf(response: EgressResponse): Promise<string> {
-  return Buffer.concat((await response.body.toArray()) as Buffer[]).toString();
-}
-
-const failureOf = async (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => {
-      throw new Error('succeeded');
-    },
-    (error: unknown) => error,
-  );
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  return Buffer.concat((await request.toArray()) as Buffer[]).toString();
-}
+const ground = new EgressGround();
+afterEach(() => ground.close());
 
 describe('requests', () => {
   it('carry method, headers and body, and bring status, headers in lower case and text', async () => {
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       void bodyOf(request).then((body) => {
         response.writeHead(201, { 'X-Kind': 'Test', 'set-cookie': ['a=1', 'b=2'] });
         response.end(`${request.method} ${request.url} ${String(request.headers['x-mine'])} ${body}`);
       });
     });
     const url = `http://127.0.0.1:${port}/way?q=1`;
-    const response = await open().request({ url, method: 'PUT', headers: { 'x-mine': 'yes' }, body: 'data' });
+    const response = await ground
+      .open()
+      .request({ url, method: 'PUT', headers: { 'x-mine': 'yes' }, body: 'data' });
     expect(response).toMatchObject({
       status: 201,
       url,
@@ -81,7 +31,7 @@ describe('requests', () => {
   });
 
   it('by fetch take a Request with all its parts', async () => {
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       void bodyOf(request).then((body) =>
         response.end(`${request.method} ${String(request.headers['x-mine'])} ${body}`),
       );
@@ -91,22 +41,22 @@ describe('requests', () => {
       headers: { 'x-mine': 'yes' },
       body: 'data',
     });
-    expect(await (await open().fetch(request)).text()).toBe('POST yes data');
+    expect(await (await ground.open().fetch(request)).text()).toBe('POST yes data');
   });
 
   it('by fetch go through the guard, whatever dispatcher and redirect mode are asked for', async () => {
     let hits = 0;
-    const port = await serve((_request, response) => {
+    const port = await ground.serve((_request, response) => {
       hits += 1;
       response.writeHead(302, { location: '/next' }).end();
     });
     const url = `http://127.0.0.1:${port}/`;
     const init = { redirect: 'follow', dispatcher: { dispatch: () => true } } as unknown as RequestInit;
-    await expect(open({ allowPrivate: [] }).fetch(url, init)).rejects.toMatchObject({
+    await expect(ground.open({ allowPrivate: [] }).fetch(url, init)).rejects.toMatchObject({
       code: 'egress_denied',
     });
     expect(hits).toBe(0);
-    await expect(open().fetch(url, init)).rejects.toMatchObject({
+    await expect(ground.open().fetch(url, init)).rejects.toMatchObject({
       code: 'upstream_error',
       message: `"127.0.0.1:${port}" redirects, which is not followed`,
     });
@@ -115,21 +65,21 @@ describe('requests', () => {
 
   it('ignore proxies that the environment names', async () => {
     let proxied = 0;
-    const proxy = await serve((_request, response) => {
+    const proxy = await ground.serve((_request, response) => {
       proxied += 1;
       response.end('by proxy');
     });
-    const port = await serve((_request, response) => response.end('direct'));
+    const port = await ground.serve((_request, response) => response.end('direct'));
     const names = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy', 'NODE_USE_ENV_PROXY'];
     const before = names.map((name) => [name, process.env[name]] as const);
-    stops.push(async () => {
+    ground.later(async () => {
       for (const [name, value] of before) {
         if (value === undefined) delete process.env[name];
         else process.env[name] = value;
       }
     });
     for (const name of names) process.env[name] = `http://127.0.0.1:${proxy}`;
-    const client = open();
+    const client = ground.open();
     const url = `http://127.0.0.1:${port}/`;
     expect(await textOf(await client.request({ url }))).toBe('direct');
     expect(await (await client.fetch(url)).text()).toBe('direct');
@@ -138,13 +88,13 @@ describe('requests', () => {
 
   it('give TLS the name of the host, never its address', async () => {
     const hello: Buffer[] = [];
-    const port = await serveRaw((socket) => {
+    const port = await ground.serveRaw((socket) => {
       socket.on('data', (data) => {
         hello.push(data);
         socket.destroy();
       });
     });
-    const client = open({}, { resolve: toLoopback });
+    const client = ground.open({}, { resolve: toLoopback });
     const failure = client.request({ url: `https://Shop.example.:${port}/` });
     await expect(failure).rejects.toMatchObject({ code: 'upstream_error' });
     expect(Buffer.concat(hello).toString('latin1')).toContain('shop.example');
@@ -157,8 +107,8 @@ describe('requests', () => {
   });
 
   it('try the next address of a name when one refuses', async () => {
-    const port = await serve((_request, response) => response.end('here'));
-    const client = open(
+    const port = await ground.serve((_request, response) => response.end('here'));
+    const client = ground.open(
       { allowPrivate: ['127.0.0.0/8'] },
       {
         resolve: () =>
@@ -174,7 +124,7 @@ describe('requests', () => {
 
 describe('redirects', () => {
   const redirectTo = (location: string, status = 302) =>
-    serve((_request, response) => response.writeHead(status, { location }).end('moved'));
+    ground.serve((_request, response) => response.writeHead(status, { location }).end('moved'));
 
   it.each([
     ['loopback', 'http://127.0.0.1:1/', 'egress_denied'],
@@ -188,7 +138,7 @@ describe('redirects', () => {
     ['nowhere', 'http://[broken/', 'upstream_error'],
   ])('to %s are refused', async (_name, location, code) => {
     const port = await redirectTo(location);
-    const client = open({ allowPrivate: ['start.example'], maxRedirects: 3 }, { resolve: toLoopback });
+    const client = ground.open({ allowPrivate: ['start.example'], maxRedirects: 3 }, { resolve: toLoopback });
     const failure = await failureOf(client.request({ url: `http://start.example:${port}/` }));
     expect(failure).toMatchObject({ name: 'AppError', code });
     expect(String(failure)).not.toContain('hunter22');
@@ -199,22 +149,24 @@ describe('redirects', () => {
     const start = `http://start.example:${port}/`;
     const allowPrivate = ['start.example'];
     await expect(
-      open({ allowPrivate, maxRedirects: 1 }, { resolve: toLoopback }).request({ url: start }),
+      ground.open({ allowPrivate, maxRedirects: 1 }, { resolve: toLoopback }).request({ url: start }),
     ).rejects.toMatchObject({ code: 'egress_denied', details: { host: 'inner.example' } });
     await expect(
-      open({ allowPrivate, maxRedirects: 1, hosts: ['start.example'] }, { resolve: toLoopback }).request({
-        url: start,
-      }),
+      ground
+        .open({ allowPrivate, maxRedirects: 1, hosts: ['start.example'] }, { resolve: toLoopback })
+        .request({
+          url: start,
+        }),
     ).rejects.toMatchObject({ message: expect.stringContaining('not on the list') });
   });
 
   it('are answers where none is followed, and errors where there are too many', async () => {
     const port = await redirectTo('/again');
     const url = `http://127.0.0.1:${port}/`;
-    const answer = await open().request({ url });
+    const answer = await ground.open().request({ url });
     expect(answer).toMatchObject({ status: 302, headers: { location: '/again' } });
     expect(await textOf(answer)).toBe('moved');
-    await expect(open({ maxRedirects: 2 }).request({ url })).rejects.toMatchObject({
+    await expect(ground.open({ maxRedirects: 2 }).request({ url })).rejects.toMatchObject({
       code: 'upstream_error',
       message: `"127.0.0.1:${port}" redirects too often`,
     });
@@ -222,11 +174,11 @@ describe('redirects', () => {
 
   it('keep credentials on their origin only', async () => {
     const seen: IncomingMessage['headers'][] = [];
-    const second = await serve((request, response) => {
+    const second = await ground.serve((request, response) => {
       seen.push(request.headers);
       response.end('there');
     });
-    const first = await serve((request, response) => {
+    const first = await ground.serve((request, response) => {
       seen.push(request.headers);
       const location = request.url === '/' ? '/same' : `http://127.0.0.1:${second}/`;
       response.writeHead(307, { location }).end();
@@ -237,7 +189,7 @@ describe('redirects', () => {
       'X-Api-Key': 'k',
       'proxy-authorization': 'p',
     };
-    const answer = await open({ maxRedirects: 5 }).request({
+    const answer = await ground.open({ maxRedirects: 5 }).request({
       url: `http://127.0.0.1:${first}/`,
       headers: { ...secrets, host: 'vhost.example', accept: 'text/plain' },
     });
@@ -258,7 +210,7 @@ describe('redirects', () => {
     [308, 'POST', 'POST', 'data'],
   ] as const)('with status %i turn %s into %s', async (status, method, wanted, body) => {
     const seen: unknown[] = [];
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       if (request.url === '/') {
         request.resume();
         response.writeHead(status, { location: '/next' }).end();
@@ -269,7 +221,7 @@ describe('redirects', () => {
         response.end();
       });
     });
-    await open({ maxRedirects: 1 }).request({
+    await ground.open({ maxRedirects: 1 }).request({
       url: `http://127.0.0.1:${port}/`,
       method,
       ...(method === 'HEAD' ? {} : { body: 'data', headers: { 'content-type': 'text/plain' } }),
@@ -282,19 +234,21 @@ describe('answers', () => {
   const compressed = { gzip: gzipSync, GZIP: gzipSync, br: brotliCompressSync, deflate: deflateSync };
 
   it.each(Object.entries(compressed))('are unpacked: %s', async (encoding, compress) => {
-    const port = await serve((_request, response) => {
+    const port = await ground.serve((_request, response) => {
       response.writeHead(200, { 'content-encoding': encoding }).end(compress('plain text'));
     });
-    expect(await textOf(await open().request({ url: `http://127.0.0.1:${port}/` }))).toBe('plain text');
+    expect(await textOf(await ground.open().request({ url: `http://127.0.0.1:${port}/` }))).toBe(
+      'plain text',
+    );
   });
 
   it('are unpacked layer by layer, but not without end', async () => {
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       const body = brotliCompressSync(gzipSync('deep'));
       response.writeHead(200, { 'content-encoding': request.url === '/2' ? 'gzip, br' : 'gzip, gzip, br' });
       response.end(body);
     });
-    const client = open();
+    const client = ground.open();
     expect(await textOf(await client.request({ url: `http://127.0.0.1:${port}/2` }))).toBe('deep');
     await expect(client.request({ url: `http://127.0.0.1:${port}/3` })).rejects.toMatchObject({
       code: 'upstream_error',
@@ -303,10 +257,10 @@ describe('answers', () => {
   });
 
   it('without a body may name an encoding all the same', async () => {
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       response.writeHead(request.url === '/204' ? 204 : 200, { 'content-encoding': 'gzip' }).end();
     });
-    const client = open();
+    const client = ground.open();
     const head = await client.request({ url: `http://127.0.0.1:${port}/`, method: 'HEAD' });
     expect(await textOf(head)).toBe('');
     expect(await textOf(await client.request({ url: `http://127.0.0.1:${port}/204` }))).toBe('');
@@ -316,11 +270,11 @@ describe('answers', () => {
     'with the unknown encoding %s are refused and let go',
     async (encoding) => {
       let closed = 0;
-      const port = await serve((_request, response) => {
+      const port = await ground.serve((_request, response) => {
         response.on('close', () => (closed += 1));
         response.writeHead(200, { 'content-encoding': encoding }).write('endless');
       });
-      await expect(open().request({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({
+      await expect(ground.open().request({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({
         code: 'upstream_error',
         message: `the answer of "127.0.0.1:${port}" has the unknown encoding "${encoding}"`,
       });
@@ -329,19 +283,19 @@ describe('answers', () => {
   );
 
   it('that cannot be unpacked, or are no HTTP, say so', async () => {
-    const zipped = await serve((request, response) => {
+    const zipped = await ground.serve((request, response) => {
       response.writeHead(200, { 'content-encoding': String(request.url).slice(1) }).end('not packed at all');
     });
-    const raw = await serveRaw((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n'));
+    const raw = await ground.serveRaw((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n'));
     const message = (port: number) => `"127.0.0.1:${port}" gave an answer that cannot be read`;
     for (const encoding of ['gzip', 'br', 'deflate']) {
-      const answer = await open().request({ url: `http://127.0.0.1:${zipped}/${encoding}` });
+      const answer = await ground.open().request({ url: `http://127.0.0.1:${zipped}/${encoding}` });
       await expect(textOf(answer)).rejects.toMatchObject({
         code: 'upstream_error',
         message: message(zipped),
       });
     }
-    await expect(open().request({ url: `http://127.0.0.1:${raw}/` })).rejects.toMatchObject({
+    await expect(ground.open().request({ url: `http://127.0.0.1:${raw}/` })).rejects.toMatchObject({
       code: 'upstream_error',
       message: message(raw),
     });
@@ -349,7 +303,7 @@ describe('answers', () => {
 
   it('are cut at their largest size, counted after unpacking, and the connection ends', async () => {
     let closed = 0;
-    const port = await serve((request, response) => {
+    const port = await ground.serve((request, response) => {
       response.on('close', () => (closed += 1));
       if (request.url === '/bomb')
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(5_000_000)));
@@ -357,7 +311,7 @@ describe('answers', () => {
       else response.write('x'.repeat(1001));
     });
     const at = (path: string) => `http://127.0.0.1:${port}/${path}`;
-    const client = open({ maxBodyBytes: 1000 });
+    const client = ground.open({ maxBodyBytes: 1000 });
     expect(await textOf(await client.request({ url: at('fits') }))).toHaveLength(1000);
     const fetched = await client.fetch(at('fits'));
     expect([fetched.status, fetched.url]).toEqual([200, at('fits')]);
@@ -374,185 +328,17 @@ describe('answers', () => {
   });
 
   it('that break off reject the reader, and an answer nobody reads harms nobody', async () => {
-    const port = await serve((_request, response) => {
+    const port = await ground.serve((_request, response) => {
       response.writeHead(200, { 'content-length': '100' });
       response.write('some', () => response.destroy());
     });
     const url = `http://127.0.0.1:${port}/`;
-    const client = open();
+    const client = ground.open();
     const unread = await client.request({ url });
     await expect.poll(() => unread.body.destroyed).toBe(true);
     const broken = { code: 'upstream_error', message: `the connection to "127.0.0.1:${port}" broke` };
     await expect(textOf(unread)).rejects.toMatchObject(broken);
     await expect(client.request({ url }).then(textOf)).rejects.toMatchObject(broken);
-  });
-});
-
-describe('errors', () => {
-  it('name host and cause when nobody listens', async () => {
-    const server = createTcpServer();
-    const port = await listen(server);
-    await stops.pop()?.();
-    for (const call of [
-      open().request({ url: `http://127.0.0.1:${port}/?key=hunter22` }),
-      open().fetch(`http://127.0.0.1:${port}/?key=hunter22`),
-    ]) {
-      const failure = await failureOf(call);
-      expect(failure).toMatchObject({
-        name: 'AppError',
-        code: 'upstream_error',
-        message: `no connection to "127.0.0.1:${port}"`,
-      });
-      const codes: unknown[] = [];
-      for (let cause = failure; cause instanceof Error; cause = cause.cause)
-        codes.push((cause as NodeJS.ErrnoException).code);
-      expect(codes).toContain('ECONNREFUSED');
-    }
-  });
-
-  it('are upstream_error, not a refusal, when the peer hangs up at once', async () => {
-    const port = await serveRaw((socket) => void socket.resetAndDestroy());
-    for (let round = 0; round < 20; round += 1) {
-      await expect(open().request({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({
-        code: 'upstream_error',
-      });
-    }
-  });
-
-  it.each([
-    ['http://user:hunter22@bad host/', '"bad host"'],
-    ['http://bad host/bot123:hunter22/send', '"http://bad host"'],
-    ['http://bad host?key=hunter22', '"http://bad host"'],
-    ['http://user:hunter22/x@[::1', '"[::1"'],
-    ['http://', '"http://"'],
-    ['/etc/passwd', '"/etc"'],
-    ['', '""'],
-  ])('of something that is no address hold nothing secret: %s', async (url, shown) => {
-    for (const call of [open().request({ url }), open().fetch(url)]) {
-      const failure = await failureOf(call);
-      expect(failure).toMatchObject({ name: 'AppError', code: 'invalid_request' });
-      expect((failure as Error).message).toContain(shown);
-      expect(JSON.stringify(failure)).not.toContain('hunter22');
-    }
-  });
-
-  it('of refused credentials, schemes and hosts hold no credentials, path or query', async () => {
-    const client = open({ hosts: ['good.example'] });
-    for (const url of [
-      'http://hunter22:hunter22@good.example/',
-      'ftp://hunter22:hunter22@good.example/hunter22',
-      'http://bad.example/hunter22?hunter22#hunter22',
-    ]) {
-      const failure = await failureOf(client.request({ url }));
-      expect(failure).toMatchObject({ code: 'egress_denied' });
-      expect((failure as Error).message).toMatch(/"(good|bad)\.example"/);
-      expect(JSON.stringify(failure) + String((failure as Error).stack)).not.toContain('hunter22');
-    }
-  });
-});
-
-describe('limits and aborts', () => {
-  const limits = { connectMs: 100, headersMs: 100, idleMs: 100 };
-  const tooSlow = (host: string) => ({
-    name: 'AppError',
-    code: 'timeout',
-    message: `"${host}" did not answer in time`,
-  });
-
-  it('end name resolution', async () => {
-    const clock = new FakeClock();
-    const client = open({}, { clock, resolve: () => new Promise(() => {}) });
-    const failure = failureOf(client.request({ url: 'http://slow.example/' }));
-    await expect.poll(() => clock.pending).toBe(1);
-    await clock.advance(10_000);
-    expect(await failure).toMatchObject({
-      code: 'timeout',
-      message: 'the name "slow.example" was not resolved in time',
-    });
-  });
-
-  it('end connecting, TLS included', async () => {
-    const port = await serveRaw(() => {});
-    const call = open({ limits }).request({ url: `https://127.0.0.1:${port}/` });
-    await expect(call).rejects.toMatchObject({
-      code: 'timeout',
-      message: `"127.0.0.1:${port}" did not accept the connection in time`,
-    });
-  });
-
-  it('end the wait for the head, by policy or for one request', async () => {
-    const port = await serve(() => {});
-    const url = `http://127.0.0.1:${port}/`;
-    const slow = tooSlow(`127.0.0.1:${port}`);
-    await expect(open({ limits }).request({ url })).rejects.toMatchObject(slow);
-    await expect(open({ limits }).fetch(url)).rejects.toMatchObject(slow);
-    const { signal } = new AbortController();
-    await expect(open({ limits }).fetch(url, { signal })).rejects.toMatchObject(slow);
-    await expect(open().request({ url, headersTimeoutMs: 100 })).rejects.toMatchObject(slow);
-  });
-
-  it('end a silent body', async () => {
-    const port = await serve((_request, response) => void response.writeHead(200).write('begun'));
-    const url = `http://127.0.0.1:${port}/`;
-    const slow = tooSlow(`127.0.0.1:${port}`);
-    await expect(open({ limits }).request({ url }).then(textOf)).rejects.toMatchObject(slow);
-    await expect(open().request({ url, idleTimeoutMs: 100 }).then(textOf)).rejects.toMatchObject(slow);
-    const fetched = await open({ limits }).fetch(url);
-    await expect(fetched.text()).rejects.toMatchObject({ cause: { code: 'UND_ERR_BODY_TIMEOUT' } });
-  });
-
-  it('abort with what the signal was aborted with: before, while connecting, in head and body', async () => {
-    const asked = new AbortController();
-    const silent = await serve(() => asked.abort());
-    const begun = await serve((_request, response) => void response.writeHead(200).write('begun'));
-    const reasons = [new AppError('cancelled', 'stop'), new Error('own reason'), undefined];
-    for (const reason of reasons) {
-      for (const way of ['request', 'fetch'] as const) {
-        const client = open();
-        const call = (url: string, signal: AbortSignal) =>
-          way === 'request'
-            ? client.request({ url, signal }).then(textOf)
-            : client.fetch(url, { signal }).then((answer) => answer.text());
-        const before = AbortSignal.abort(reason);
-        expect(await failureOf(call(`http://127.0.0.1:${silent}/`, before))).toBe(before.reason);
-        for (const port of [silent, begun]) {
-          const controller = new AbortController();
-          const seen = new Promise<void>((resolve) => {
-            asked.signal.addEventListener('abort', () => resolve(), { once: true });
-          });
-          const failure = failureOf(call(`http://127.0.0.1:${port}/`, controller.signal));
-          await (port === silent && !asked.signal.aborted ? seen : Promise.resolve());
-          controller.abort(reason);
-          expect(await failure).toBe(controller.signal.reason);
-        }
-      }
-    }
-  });
-
-  it('close ends calls and connections, also those only being made, and no call comes after', async () => {
-    let connections = 0;
-    const count = (socket: Socket) => {
-      connections += 1;
-      socket.resume().on('close', () => (connections -= 1));
-    };
-    const silent = await serveRaw(count);
-    const client = open(
-      {},
-      { resolve: (name) => (name === 'slow.example' ? new Promise(() => {}) : toLoopback(name)) },
-    );
-    const calls = ['http://127.0.0.1', 'https://127.0.0.1', 'http://slow.example'].map((start) =>
-      failureOf(client.request({ url: `${start}:${silent}/` })),
-    );
-    await expect.poll(() => connections).toBe(2);
-    await client.close();
-    for (const failure of await Promise.all(calls)) expect(failure).toMatchObject({ code: 'upstream_error' });
-    await expect.poll(() => connections).toBe(0);
-    await expect(client.request({ url: `http://127.0.0.1:${silent}/` })).rejects.toMatchObject({
-      code: 'upstream_error',
-      message: `no connection to "127.0.0.1:${silent}": the client is closed`,
-    });
-    await client.close();
-    expect(connections).toBe(0);
   });
 });
 
