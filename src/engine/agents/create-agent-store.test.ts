@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../base/index.ts';
+import { systemClock } from '../../base/index.ts';
 import { projectDefinition, type Scope } from '../../protocol/index.ts';
 import { createAgentStore } from './create-agent-store.ts';
 import { MemoryStorage } from '../../testing/memory-storage.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger, systemClock } from '../../base/index.ts';
+import { systemClock } from '../../base/index.ts';
 import type { AgentDefinition, Scope } from '../../protocol/index.ts';
 import { FakeClock } from '../../testing/index.ts';
 import { createDefinitionStore } from './create-definition-store.ts';

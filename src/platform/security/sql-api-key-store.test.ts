@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdGenerator, silentLogger as logger, systemClock } from '../../base/index.ts';
+import { createIdGenerator } from '../../base/index.ts';
 import { systemScope, type Scope } from '../../protocol/index.ts';
 import { FakeClock } from '../../testing/fake-clock.ts';
 import { digestOf } from './api-key.ts';
