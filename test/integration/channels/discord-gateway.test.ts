@@ -170,7 +170,7 @@ describe('Discord over the gateway', () => {
     const messages = await ground.discord.waitForMessages(2);
     expect(messages.map(({ text }) => text)).toEqual(['echo: User 07: hi', 'echo: User 07: hi']);
     expect(ground.discord.callsOf('GET /guilds/:id/roles')).toHaveLength(1);
-    expect(await runCount()).toBe(2);
+    expect(await ground.count('runs')).toBe(2);
   });
 
   it('answers commands and buttons that come over the gateway', async () => {
