@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     // Most of the time goes by waiting for databases and child processes, not for a processor.
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {
