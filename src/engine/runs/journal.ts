@@ -21,7 +21,7 @@ import {
   storedFailure,
 } from './step-digest.ts';
 import { StepOutputs } from './step-outputs.ts';
-import { noOutput, type StepOutput, type StepRecord } from './step-record.ts';
+import { microsecond, noOutput, type StepOutput, type StepRecord } from './step-record.ts';
 import { StepWriter } from './step-writer.ts';
 
 interface StoredStep {
@@ -66,6 +66,7 @@ export class RunJournal {
   readonly #stored = new Map<string, StoredStep>();
   readonly #asked = new Set<string>();
   /** Records on their way that the run did not wait for. */
+  #lastStartedAt = 0;
   readonly #behind = new Set<Promise<void>>();
   #behindFault: { readonly error: unknown } | undefined;
   #usage: Usage = noUsage;
@@ -197,7 +198,10 @@ export class RunJournal {
   ): Promise<T> {
     const { clock, failpoint } = this.#deps;
     const { emit, signal, runId } = this.#owner;
-    const startedAt = clock.now();
+    const begunAt = clock.now();
+    // In the order of their beginning, also those of one millisecond.
+    const startedAt = Math.max(begunAt, this.#lastStartedAt + microsecond);
+    this.#lastStartedAt = startedAt;
     let usage: Usage = noUsage;
     const record = (
       status: 'started' | 'completed' | 'failed',
@@ -213,7 +217,7 @@ export class RunJournal {
       error,
       usage,
       startedAt,
-      endedAt: status === 'started' ? null : clock.now(),
+      endedAt: status === 'started' ? null : Math.max(clock.now(), startedAt),
     });
     const named = options.name === undefined ? {} : { name: options.name };
     this.#owner.onActivity(1);
@@ -238,7 +242,7 @@ export class RunJournal {
         failpoint('step-failed');
         await this.#write(record('failed', noOutput, storableError(failure)));
         this.addUsage(usage);
-        emit({ type: 'step-end', step: key, ok: false, durationMs: clock.now() - startedAt, usage });
+        emit({ type: 'step-end', step: key, ok: false, durationMs: clock.now() - begunAt, usage });
         return failure;
       };
       let output: T;
@@ -280,7 +284,7 @@ export class RunJournal {
         throw error;
       }
       this.addUsage(usage);
-      emit({ type: 'step-end', step: key, ok: true, durationMs: clock.now() - startedAt, usage });
+      emit({ type: 'step-end', step: key, ok: true, durationMs: clock.now() - begunAt, usage });
       return output;
     } finally {
       this.#owner.onActivity(-1);

@@ -11,7 +11,7 @@ export interface StepRecord {
   readonly output: StepOutput;
   readonly error: SerializedError | null;
   readonly usage: Usage;
-  /** Milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC, with microseconds behind the point: later than that of every step begun before. */
   readonly startedAt: number;
   readonly endedAt: number | null;
 }
@@ -26,3 +26,13 @@ export interface StepOutput {
 }
 
 export const noOutput: StepOutput = { json: null, blob: null, bytes: 0 };
+
+/** One microsecond in milliseconds: the finest that PostgreSQL tells apart. */
+export const microsecond = 0.001;
+
+/** ISO 8601 with microseconds, of milliseconds since 1970 UTC. */
+export function preciseTime(milliseconds: number): string {
+  const whole = Math.floor(milliseconds);
+  const micros = Math.min(999, Math.round((milliseconds - whole) / microsecond));
+  return new Date(whole).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+}

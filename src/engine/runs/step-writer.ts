@@ -3,7 +3,7 @@ import { AppError, type Clock } from '../../base/index.ts';
 import { sqlState, type Storage } from '../../platform/storage/index.ts';
 import { fenced } from './interruptions.ts';
 import { persist } from './persist.ts';
-import type { StepRecord } from './step-record.ts';
+import { preciseTime, type StepRecord } from './step-record.ts';
 
 const mostRows = 500;
 const mostCharacters = 4 * 1024 * 1024;
@@ -105,7 +105,7 @@ export class StepWriter {
         ${step.output.json}::jsonb, ${step.output.blob}, ${step.output.bytes}::int,
         ${step.error === null ? null : JSON.stringify(step.error)}::jsonb,
         ${step.usage.inputTokens}::int, ${step.usage.outputTokens}::int, ${step.usage.costUsd}::float8,
-        ${new Date(step.startedAt)}::timestamptz, ${step.endedAt === null ? null : new Date(step.endedAt)}::timestamptz
+        ${preciseTime(step.startedAt)}::timestamptz, ${step.endedAt === null ? null : preciseTime(step.endedAt)}::timestamptz
       from held
       on conflict (run_id, key) do update set status = excluded.status, epoch = excluded.epoch,
         attempts = excluded.attempts, output = excluded.output, output_blob = excluded.output_blob,
@@ -151,8 +151,8 @@ function rowsAsJson(steps: readonly StepRecord[]): string {
       input_tokens: step.usage.inputTokens,
       output_tokens: step.usage.outputTokens,
       cost_usd: step.usage.costUsd,
-      started_at: new Date(step.startedAt),
-      ended_at: step.endedAt === null ? null : new Date(step.endedAt),
+      started_at: preciseTime(step.startedAt),
+      ended_at: step.endedAt === null ? null : preciseTime(step.endedAt),
     });
     // The output is JSON already.
     return step.output.json === null ? row : `${row.slice(0, -1)},"output":${step.output.json}}`;

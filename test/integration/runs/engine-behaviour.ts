@@ -210,6 +210,19 @@ export function describeEngine(title: string, prepare: () => Promise<EngineGroun
       ]);
     });
 
+    it('shows steps in the order in which they began, also those of one millisecond', async () => {
+      const keys = Array.from({ length: 50 }, (_unused, index) => `${50 - index}`);
+      const name = script(async (context) => {
+        await Promise.all(
+          keys.map((key) => context.step(key, 'compute', () => Promise.resolve(1), { input: key })),
+        );
+        return answer('done');
+      });
+      const { submitted } = await run(name);
+      const steps = await new SqlRunStore(ground.storage).steps(scope, submitted.runId);
+      expect(steps.map(({ key }) => key)).toEqual(keys);
+    });
+
     it('names the first step that differs when the journal and the execution disagree', async () => {
       const name = script(async (context) => {
         await context.step('a', 'compute', () => Promise.resolve(1), { input: 1 });
