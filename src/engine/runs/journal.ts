@@ -21,7 +21,7 @@ import {
   storedFailure,
 } from './step-digest.ts';
 import { StepOutputs } from './step-outputs.ts';
-import { microsecond, noOutput, type StepOutput, type StepRecord } from './step-record.ts';
+import { noOutput, type StepOutput, type StepRecord } from './step-record.ts';
 import { StepWriter } from './step-writer.ts';
 
 interface StoredStep {
@@ -200,7 +200,7 @@ export class RunJournal {
     const { emit, signal, runId } = this.#owner;
     const begunAt = clock.now();
     // In the order of their beginning, also those of one millisecond.
-    const startedAt = Math.max(begunAt, this.#lastStartedAt + microsecond);
+    const startedAt = Math.max(begunAt * 1000, this.#lastStartedAt + 1);
     this.#lastStartedAt = startedAt;
     let usage: Usage = noUsage;
     const record = (
@@ -217,7 +217,7 @@ export class RunJournal {
       error,
       usage,
       startedAt,
-      endedAt: status === 'started' ? null : Math.max(clock.now(), startedAt),
+      endedAt: status === 'started' ? null : Math.max(clock.now() * 1000, startedAt),
     });
     const named = options.name === undefined ? {} : { name: options.name };
     this.#owner.onActivity(1);

@@ -11,8 +11,9 @@ export interface StepRecord {
   readonly output: StepOutput;
   readonly error: SerializedError | null;
   readonly usage: Usage;
-  /** Milliseconds since 1970 UTC, with microseconds behind the point: later than that of every step begun before. */
+  /** Microseconds since 1970 UTC, later than that of every step begun before. */
   readonly startedAt: number;
+  /** Microseconds since 1970 UTC. */
   readonly endedAt: number | null;
 }
 
@@ -27,12 +28,9 @@ export interface StepOutput {
 
 export const noOutput: StepOutput = { json: null, blob: null, bytes: 0 };
 
-/** One microsecond in milliseconds: the finest that PostgreSQL tells apart. */
-export const microsecond = 0.001;
-
-/** ISO 8601 with microseconds, of milliseconds since 1970 UTC. */
-export function preciseTime(milliseconds: number): string {
-  const whole = Math.floor(milliseconds);
-  const micros = Math.min(999, Math.round((milliseconds - whole) / microsecond));
-  return new Date(whole).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+/** ISO 8601 with microseconds, the finest that PostgreSQL tells apart, of microseconds since 1970 UTC. */
+export function preciseTime(microseconds: number): string {
+  const milliseconds = Math.floor(microseconds / 1000);
+  const rest = String(microseconds - milliseconds * 1000).padStart(3, '0');
+  return new Date(milliseconds).toISOString().replace('Z', `${rest}Z`);
 }
