@@ -3,7 +3,8 @@ import type { Clock, Logger } from '../../base/index.ts';
 import type { Storage } from '../../platform/storage/index.ts';
 
 const intervalMs = 2000;
-const mostAtOnce = 1000;
+const mostAtOnce = 200;
+const pauseMs = 10;
 
 interface Follower {
   readonly runId: string;
@@ -45,6 +46,8 @@ export class EventPoll {
     try {
       const followers = [...this.#followers];
       for (let from = 0; from < followers.length; from += mostAtOnce) {
+        // A backlog must not take the database away from those who come now.
+        if (from > 0) await this.#deps.clock.sleep(pauseMs);
         const some = followers.slice(from, from + mostAtOnce);
         for (const place of await this.#withNews(some)) some[place]?.onNews();
       }

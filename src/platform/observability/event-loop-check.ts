@@ -3,7 +3,7 @@ import { recordEventLoopLag } from './event-loop-lag.ts';
 
 /** Above this the process answers everybody late. */
 const degradedAboveMs = 500;
-const everyMs = 50;
+const everyMs = 100;
 
 /** Watches how late the event loop is; a process that computes too long in one piece reports `degraded`. */
 export class EventLoopCheck implements HealthCheck, Service {

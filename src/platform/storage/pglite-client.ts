@@ -34,7 +34,7 @@ type Body =
 
 const openLimitMs = 120_000;
 const pingLimitMs = 4_000;
-const watchEveryMs = 1_000;
+const watchEveryMs = 2_000;
 
 /** Rows as objects, read by the column's type. */
 export function readRows({ names, types, rows }: PgliteRows): Record<string, unknown>[] {
