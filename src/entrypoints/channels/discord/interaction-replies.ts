@@ -84,12 +84,14 @@ export class InteractionReplies {
     if (found === undefined) return this.#toChannel(answer, answer.channelId, key);
     const { interaction, ageMs } = found;
     const first = await this.#claim(answer.interactionId, interaction, key);
-    if (ageMs < tokenLifeMs) {
+    if (ageMs < tokenLifeMs && first !== elsewhere(key)) {
       try {
         if (first === key) return await this.#replaceDeferred(answer, interaction, ageMs);
         if (interaction.ephemeral || !interaction.mayPost) return await this.#followUp(answer, interaction);
       } catch (error) {
         if (!isGone(error)) throw error;
+        // It may turn up after all: whoever tries again must not answer there too.
+        if (first === key) await this.#note(answer.interactionId, interaction, elsewhere(key));
       }
     }
     const channelId = interaction.ephemeral
@@ -162,8 +164,12 @@ export class InteractionReplies {
   /** Key of the message in the place of the deferred reply; noted before it is sent, so that a second try finds it. */
   async #claim(id: string, interaction: StoredInteraction, key: string): Promise<string> {
     if (interaction.first !== undefined) return interaction.first;
-    await this.#deps.state.set(this.#keyOf(id), { ...interaction, first: key });
+    await this.#note(id, interaction, key);
     return key;
+  }
+
+  async #note(id: string, interaction: StoredInteraction, first: string): Promise<void> {
+    await this.#deps.state.set(this.#keyOf(id), { ...interaction, first });
   }
 
   async #replaceDeferred(
@@ -222,6 +228,11 @@ export class InteractionReplies {
     const { applicationId: accountId } = this.#deps;
     return { tenant: defaultTenant, channel: 'discord', accountId, key: `interaction:${interactionId}` };
   }
+}
+
+/** Stands for a message that could not take the place of the deferred reply. */
+function elsewhere(key: string): string {
+  return `${key} elsewhere`;
 }
 
 /** Discord knows neither the deferred reply nor the token, or no longer. */
