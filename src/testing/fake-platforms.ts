@@ -172,10 +172,8 @@ export class FakePlatforms {
     const known = this.#chat(platform, chat);
     known.said.push(said);
     this.#add(known, { who: 'person', said, text, atMs: performance.now() });
-    for (const call of message.calls) {
-      const answer = await caller.deliver(chat, call);
-      message.acknowledged?.(answer);
-    }
+    for (const call of message.calls)
+      await caller.deliver(chat, call, (answer) => message.acknowledged?.(answer));
     return said;
   }
 

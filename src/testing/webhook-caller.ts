@@ -48,10 +48,17 @@ export class WebhookCaller {
     this.#deps = deps;
   }
 
-  /** `build` makes the call anew for each try: signatures carry the time. Rejects only when the caller is stopped. */
-  deliver(chat: string, build: () => WebhookCall): Promise<WebhookAnswer> {
+  /**
+   * `build` makes the call anew for each try: signatures carry the time. `acknowledged` is told the answer as soon as it is
+   * there; a call that comes twice is still under way then. Rejects only when the caller is stopped.
+   */
+  deliver(
+    chat: string,
+    build: () => WebhookCall,
+    acknowledged: (answer: WebhookAnswer) => void = () => {},
+  ): Promise<void> {
     const before = this.#chats.get(chat) ?? Promise.resolve();
-    const next = before.catch(() => {}).then(() => this.#untilAcknowledged(build));
+    const next = before.catch(() => {}).then(() => this.#untilAcknowledged(build, acknowledged));
     this.#chats.set(chat, next);
     return next;
   }
@@ -60,7 +67,10 @@ export class WebhookCaller {
     this.#stopped.abort(new Error('the platform was stopped'));
   }
 
-  async #untilAcknowledged(build: () => WebhookCall): Promise<WebhookAnswer> {
+  async #untilAcknowledged(
+    build: () => WebhookCall,
+    acknowledged: (answer: WebhookAnswer) => void,
+  ): Promise<void> {
     const { habits, random } = this.#deps;
     await this.#wait(random() * habits.mostJitterMs);
     const isDouble = random() < habits.duplicates;
@@ -70,8 +80,9 @@ export class WebhookCaller {
     for (let attempt = 0; ; attempt += 1) {
       const answer = await this.#once(build(), attempt);
       if (answer.status >= 200 && answer.status < 300) {
+        acknowledged(answer);
         await (isDouble && !atOnce ? this.#once(build(), attempt + 1) : beside);
-        return answer;
+        return;
       }
       this.repetitions += 1;
       await this.#wait(habits.retryDelaysMs[attempt] ?? habits.retryDelaysMs.at(-1) ?? 0);

@@ -63,9 +63,11 @@ export class ChaosGround {
   ): Promise<ChaosGround> {
     const platforms = await FakePlatforms.start({ seed: options.seed ?? 1 });
     const projectDir = await mkdtemp(path.join(tmpdir(), 'agent33-chaos-'));
+    // Without previews: a later answer may be shown growing, in a place of its own, while an earlier one waits for its next try.
+    const replies = { preview: 'off' };
     const files = {
       'agents/echo.yaml': agent,
-      ...platforms.channelFiles({ agent: 'echo', busy: options.busy ?? 'followup', quiet: '50ms' }),
+      ...platforms.channelFiles({ agent: 'echo', busy: options.busy ?? 'followup', quiet: '50ms', replies }),
     };
     for (const [name, content] of Object.entries(files)) {
       await mkdir(path.dirname(path.join(projectDir, name)), { recursive: true });
