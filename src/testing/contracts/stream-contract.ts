@@ -266,7 +266,8 @@ export function streamContract(
         return;
       }
       const seen = collector();
-      const consumer = streams.consume(stream, 'cut', seen.handler);
+      // What was on its way when the connection broke comes again when its time to be acknowledged is over.
+      const consumer = streams.consume(stream, 'cut', seen.handler, { claimAfterMs: 1500 });
       await ready(consumer);
       await append(1);
       await seen.until(1);
