@@ -65,8 +65,9 @@ export class RunJournal {
   readonly #writer: StepWriter;
   readonly #stored = new Map<string, StoredStep>();
   readonly #asked = new Set<string>();
-  /** Records on their way that the run did not wait for. */
+  /** Microseconds since 1970 UTC. */
   #lastStartedAt = 0;
+  /** Records on their way that the run did not wait for. */
   readonly #behind = new Set<Promise<void>>();
   #behindFault: { readonly error: unknown } | undefined;
   #usage: Usage = noUsage;

@@ -138,12 +138,11 @@ export class PostgresSession implements SqlSession {
     if (parameters.length === 0) return this.#client.query(isFirst ? `begin; ${text}` : text);
     const name = this.#deps.names.nameOf(text);
     const values = parameters as unknown[];
-    if (isFirst) return sendFirst(this.#client, { text, values, ...(name !== undefined && { name }) });
-    if (name === undefined) return this.#client.query(text, values);
+    const config = { text, values, ...(name !== undefined && { name }) };
     try {
-      return await this.#client.query({ name, text, values });
+      return await (isFirst ? sendFirst(this.#client, config) : this.#client.query(config));
     } catch (error) {
-      if ((error as { code?: string }).code !== planOutdated) throw error;
+      if (name === undefined || (error as { code?: string }).code !== planOutdated) throw error;
       this.#deps.names.forget();
       // Within a transaction it has failed already; the next one knows better.
       if (this.#inTransaction) throw error;

@@ -33,7 +33,7 @@ const stored = z.object({
   ephemeral: z.boolean(),
   /** False where the bot is no member and can speak by the token only. */
   mayPost: z.boolean(),
-  /** Key of the message that took the place of the deferred reply. */
+  /** Key of the message that took the place of the deferred reply, or of the one that found none: see `elsewhere`. */
   first: z.string().optional(),
 });
 
